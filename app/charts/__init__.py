@@ -1,0 +1,1 @@
+"""Facts to figures: server-made SVG first, Plotly JSON second."""

@@ -1,0 +1,109 @@
+"""The command line: `initscope serve | worker | analyze`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from pydantic import ValidationError
+
+from app import __version__
+from app.config import Settings
+from app.errors import ChildLost, InitscopeError, WorkerExtraMissing
+
+DONE: Final = 0
+FOUND: Final = 1  # a finding at or above --fail-on
+REFUSED: Final = 2  # the input was refused or unusable
+FAILED: Final = 3  # the product failed
+
+LEVELS: Final = ("info", "warning", "problem")
+OUR_FAULT: Final = (ChildLost, WorkerExtraMissing)
+
+log = logging.getLogger("app")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code of the process: 0 done, 1 a finding at or above --fail-on, 2 the input was
+        refused or unusable, 3 the product failed.
+    """
+    asked = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        # Each command is a module of its own, so that none waits for what another needs.
+        code: int = import_module(f"app.cli.{asked.command}").run(asked, _settings(asked))
+    except InitscopeError as error:
+        return _tell(error)
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception:
+        log.exception("initscope failed")
+        return FAILED
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    root = argparse.ArgumentParser(
+        prog="initscope", description="Are these weights right? Checks PyTorch initialisation."
+    )
+    root.add_argument("--version", action="version", version=f"initscope {__version__}")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_worker(commands)
+    _add_analyze(commands)
+    return root
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add_parser("serve", help="pages and API, with workers of its own")
+    serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port, 0 picks a free one (default: 8000)")
+    serve.add_argument("--workers", type=int, help="worker processes (default: 2)")
+
+
+def _add_worker(commands: Commands) -> None:
+    worker = commands.add_parser("worker", help="one worker process, beside a running service")
+    worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="default: cpu")
+    worker.add_argument("--device", default="cpu", help="cpu or cuda:0 (default: cpu)")
+
+
+def _add_analyze(commands: Commands) -> None:
+    analyze = commands.add_parser("analyze", help="the analysis of a checkpoint, without a server")
+    analyze.add_argument("path", type=Path, metavar="PATH", help="a checkpoint file")
+    analyze.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    analyze.add_argument(
+        "--extra", default="", metavar="LIST", help="with --json: hist,candidates or one of them"
+    )
+    analyze.add_argument(
+        "--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a finding, or worse"
+    )
+
+
+def _settings(asked: argparse.Namespace) -> Settings:
+    given = {name: getattr(asked, name, None) for name in ("host", "port", "workers")}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"The setting {place} is not valid: {first['msg']}, got {first['input']!r}."
+        sys.stderr.write(f"initscope: {message}\n")
+        raise SystemExit(REFUSED) from None
+
+
+def _tell(error: InitscopeError) -> int:
+    """One line on stderr: what was expected, what came, what to do."""
+    line = " ".join(f"{error.message} {error.hint}".split())
+    sys.stderr.write(f"initscope: {line}\n")
+    return FAILED if isinstance(error, OUR_FAULT) or type(error) is InitscopeError else REFUSED

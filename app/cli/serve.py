@@ -1,0 +1,87 @@
+"""`initscope serve`: pages, API and worker processes with one command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from argparse import Namespace
+from importlib import import_module
+
+import uvicorn
+from typing_extensions import override
+
+from app.config import Settings
+from app.errors import Invalid
+from app.jobs import engine
+from app.jobs.extra import require_worker_extra
+from app.jobs.supervisor import Supervisor
+
+OPEN_STREAM_SECONDS = 2  # an event stream that is still open may end by itself so long
+
+
+def run(_asked: Namespace, settings: Settings) -> int:
+    """Serve until told to end.
+
+    Raises:
+        WorkerExtraMissing: If this installation cannot run analyses.
+        Invalid: If the address cannot be listened on.
+    """
+    require_worker_extra()
+    engine.prepare(settings)
+    listener = _listen(settings)
+    # uvicorn raises the signal that ended it once more; by then the workers must be stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    with listener:
+        asyncio.run(_serve(settings, listener))
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    # main and cli are siblings, the two places that wire; neither imports the other.
+    app = import_module("app.main").create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=OPEN_STREAM_SECONDS,
+        server_header=False,
+    )
+    supervisor = Supervisor(settings)
+    supervisor.start()
+    try:
+        await _Server(config, listener).serve(sockets=[listener])
+    finally:
+        await supervisor.stop()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and print the address once it answers."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self._listener.getsockname()[:2]
+            name = f"[{host}]" if ":" in host else host
+            sys.stdout.write(f"initscope is at http://{name}:{port}\n")
+            sys.stdout.flush()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as problem:
+        where = f"{settings.host}:{settings.port} ({os.strerror(problem.errno or 0)})"
+        raise Invalid(
+            what="The address", expected="one that is free here, see --host and --port", got=where
+        ) from problem

@@ -1,0 +1,73 @@
+"""The model's verdict in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.recipe import Recipe
+from app.core.report import Finding
+from app.core.wording import count, counted
+
+BLOCKING = ("all_zero_weight", "constant_weight")
+
+
+def headline(recipe: Recipe, findings: Sequence[Finding]) -> str:
+    """What a person reads first; the worst comes first, numbers beside every claim."""
+    nonfinite = next((f for f in findings if f.code == "nonfinite"), None)
+    if nonfinite is not None:
+        values = counted(int(nonfinite.measured or 0), "value is", "values are")
+        return f"{values} NaN or infinite, in {counted(len(nonfinite.tensors), 'tensor')}."
+    blocking = sum(len(f.tensors) for f in findings if f.code in BLOCKING)
+    if blocking:
+        verb = "layer blocks" if blocking == 1 else "layers block"
+        return f"{_lead(recipe)}, but {count(blocking)} {verb} the network."
+    return _of_weights(recipe)
+
+
+def _lead(recipe: Recipe) -> str:
+    if recipe.trained:
+        return "These weights look trained"
+    if recipe.main is None:
+        return "No listed scheme fits the weights"
+    return f"Weights consistent with {_main(recipe)}"
+
+
+def _main(recipe: Recipe) -> str:
+    return "a fresh PyTorch default" if recipe.main == "torch_default" else recipe.main_name
+
+
+def _of_weights(recipe: Recipe) -> str:
+    weights, fitting = len(recipe.weights), len(recipe.fitting)
+    if weights == 0:
+        return _no_weights(recipe)
+    if recipe.trained:
+        return (
+            f"These weights look trained: {count(len(recipe.changed))} of "
+            f"{counted(weights, 'weight tensor')} no longer fit any init scheme."
+        )
+    if fitting == weights:
+        all_of = (
+            "The one weight tensor is"
+            if weights == 1
+            else f"All {count(weights)} weight tensors are"
+        )
+        return f"{all_of} consistent with {_main(recipe)}."
+    if 2 * fitting > weights:
+        rest = weights - fitting
+        return (
+            f"Mostly {recipe.main_name}: {count(fitting)} of {count(weights)} weight tensors. "
+            f"{count(rest)} {'differs' if rest == 1 else 'differ'}."
+        )
+    if recipe.main is None:
+        return f"No listed scheme fits any of {counted(weights, 'weight tensor')}."
+    return (
+        f"Mixed: {recipe.main_name} fits {count(fitting)} of {count(weights)} weight tensors, "
+        f"{count(len(recipe.differing))} fit other schemes, "
+        f"{count(weights - fitting - len(recipe.differing))} none."
+    )
+
+
+def _no_weights(recipe: Recipe) -> str:
+    if any(r.status == "too_small" for r in recipe.reports):
+        return "Too few values to tell: no weight tensor is large enough to part the schemes."
+    return "No weight tensors here: nothing to compare with an init scheme."

@@ -1,0 +1,246 @@
+"""The one report behind the page, the JSON API and the command line.
+
+Frozen facts that serialise as they stand. Optional numbers are None where they are undefined:
+NaN and infinity never stand in a report, only their count does. Fields are only ever added;
+a changed meaning needs a new schema number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from app.core.checkpoint import Certainty
+
+SCHEMA = "initscope.analysis/1"
+
+Law: TypeAlias = Literal["uniform", "normal", "truncated_normal", "constant", "orthogonal"]
+Level: TypeAlias = Literal["info", "warning", "problem"]
+Status: TypeAlias = Literal[
+    "consistent", "unlisted_scale", "not_at_init", "structured", "too_small", "not_judged"
+]
+Sign: TypeAlias = Literal["as_expected", "differs", "no_match", "problem", "not_judged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The uploaded file."""
+
+    name: str
+    format: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a derivation: `symbol = expression = value`."""
+
+    symbol: str  # "bound"
+    expression: str  # "√3 · std = 1/√fan_in = 1/√512"
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultLaw:
+    """What torch.nn draws for this parameter."""
+
+    law: Law
+    bound: float | None  # largest possible |value|, weight units; None where unbounded
+    std: float  # population std of the law, weight units
+    value: float | None  # for a constant
+    formula: str  # "U(±1/√fan_in)"
+    certainty: Certainty
+    call: str  # the torch line that draws it
+    source: str  # "torch.nn.Linear.reset_parameters"
+    steps: tuple[Step, ...] = ()
+    remark: str | None = None  # the trap, if this class has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One law of the catalogue at this shape, under every name that it goes by."""
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]  # as a person reads them, same order as ids
+    law: Law
+    formula: str
+    bound: float | None
+    std: float
+    value: float | None
+    std_ratio: float | None  # measured std / std of the law
+    outside: bool  # a value lies outside the support
+    p_value: float | None  # smallest corrected p of the tests; None when refuted outright
+    log_likelihood: float | None
+    rejected_by: str | None  # "support", "scale", "mean", "shape", "zeros", ... or None
+    reason: str | None  # the sentence behind rejected_by, with measured value and limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """A tensor that is no random draw at all, or only partly."""
+
+    kind: str  # "constant", ...
+    value: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Counts between edges; `len(edges) == len(counts) + 1`, edges in weight units."""
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The tensor's histogram on the axis shared by all tensors, for tables and heat maps.
+
+    192 bins of width 1/16 over -6..+6 units, edges exactly on ±1. `levels` is base64 of uint8
+    `round(255·√(count/largest count))`, at least 1 where the count is not 0.
+    """
+
+    unit: Literal["bound", "scheme"]
+    scale: float  # weight units per unit of the axis
+    levels: str
+    below: int  # values under -6 units
+    above: int  # values over +6 units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorReport:
+    """Everything said about one tensor."""
+
+    index: int
+    name: str
+    group: str
+    module: str  # path of the owning layer
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+    parameter: bool | None
+    alias_of: int | None
+    kind: str
+    kind_certainty: Certainty
+    role: str
+    fan_in: int | None
+    fan_out: int | None
+    fan_certainty: Certainty
+    evidence: str  # why this kind and these fans: "module class in the file", "name and shape"
+    count: int
+    nonfinite: int
+    nan: int
+    zeros: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    skewness: float | None
+    kurtosis: float | None
+    quantiles: dict[str, float]
+    default: DefaultLaw | None
+    outside_default_bound: float | None  # share of finite values, exact
+    outside_default_count: int | None
+    status: Status
+    sign: Sign
+    sentence: str  # the tensor's own headline
+    remarks: tuple[str, ...]
+    schemes: tuple[str, ...]  # ids that could have drawn it, best first
+    candidates: tuple[Candidate, ...]
+    structure: Structure | None = None
+    certificate: dict[str, str | int | float | None] | None = None
+    histogram: Histogram | None = None
+    profiles: tuple[Profile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A verdict on one or more tensors that a person can act on."""
+
+    level: Level
+    code: str
+    tensors: tuple[str, ...]  # names
+    indices: tuple[int, ...]  # their indices, same order
+    message: str
+    measured: float | None
+    limit: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The model in one line and a few numbers."""
+
+    tensors: int
+    parameters: int  # values in parameters
+    buffers: int  # values in buffers
+    parameter_tensors: int
+    buffer_tensors: int
+    dtypes: dict[str, int]  # tensors of each dtype
+    headline: str
+    status: Sign
+    signs: dict[str, int]  # tensors of each sign
+    main_scheme: str | None  # id most weight tensors are consistent with
+    alpha: float  # level of each tensor's tests: 0.001 / tensors judged
+    format_notes: tuple[str, ...] = ()
+    globals: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """The analysis document: `initscope.analysis/1`."""
+
+    schema: str
+    source: Source
+    summary: Summary
+    findings: tuple[Finding, ...]
+    tensors: tuple[TensorReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorRow:
+    """One line of the layers page: a TensorReport without its heavy parts."""
+
+    index: int
+    name: str
+    group: str
+    shape: tuple[int, ...]
+    dtype: str
+    parameter: bool | None
+    kind: str
+    kind_certainty: Certainty
+    role: str
+    fan_in: int | None
+    fan_out: int | None
+    count: int
+    nonfinite: int
+    zeros: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    status: Status
+    sign: Sign
+    sentence: str
+    scheme: str | None  # id of the best candidate
+    scheme_name: str  # as a person reads it: "PyTorch default", "all 1", "no scheme fits"
+    schemes: tuple[str, ...]
+    default_bound: float | None
+    default_std: float | None
+    outside_default_bound: float | None
+    std_ratio: float | None  # std / default std
+    constant: float | None
+    profiles: tuple[Profile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What the layers page and the run's JSON show: everything but single tensors' details."""
+
+    schema: str
+    source: Source
+    summary: Summary
+    findings: tuple[Finding, ...]
+    rows: tuple[TensorRow, ...]

@@ -1,0 +1,150 @@
+"""The exception tree: a class docstring is the message a person reads; it knows no HTTP."""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class InitscopeError(Exception):
+    """The product failed at this request; the upload is kept, try again."""
+
+    code: ClassVar[str] = "failed"
+    hint: ClassVar[str] = ""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        template = inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ")
+        self.message = template.format(**facts)
+        super().__init__(self.message)
+
+
+class Refused(InitscopeError):
+    """The input was refused: {reason}."""
+
+    code = "refused"
+
+
+class NotACheckpoint(Refused):
+    """Expected a torch or safetensors file, but it starts with {first_bytes}: {reason}"""  # noqa: D415
+
+    code = "not_a_checkpoint"
+    hint = "Save one with torch.save(model.state_dict(), 'model.pt') or safetensors' save_file."
+
+
+class EmptyFile(Refused):
+    """Expected a checkpoint, but the file is empty (0 bytes)."""
+
+    code = "empty_file"
+    hint = "Check that the download or save finished, then send the file again."
+
+
+class Truncated(Refused):
+    """The file ends too early: expected {expected}, found {found}."""
+
+    code = "truncated"
+    hint = "Compare the size with the original and send the whole file again."
+
+
+class Malformed(Refused):
+    """The file is not a well-formed {format} file: {reason}"""  # noqa: D415
+
+    code = "malformed"
+    hint = "Save it again with a current version of the library that wrote it."
+
+
+class TooLarge(Refused):
+    """{what} is larger than this service allows: limit {limit}, got {got}."""
+
+    code = "too_large"
+    hint = "Use `initscope analyze PATH` on the machine that has the file, or raise the setting."
+
+
+class NoTensors(Refused):
+    """The file was read, but it holds no tensors{detail}."""
+
+    code = "no_tensors"
+    hint = "Upload the file that holds the weights: torch.save(model.state_dict(), 'model.pt')."
+
+
+class UnsupportedFormat(Refused):
+    """This is a {format} file, which initscope does not read."""
+
+    code = "unsupported_format"
+    hint = "Convert it to safetensors, or save it with torch.save(model.state_dict(), 'model.pt')."
+
+
+class OutOfMemory(InitscopeError):
+    """The analysis needs more than the {limit} allowed per worker process."""
+
+    code = "out_of_memory"
+    hint = "Raise INITSCOPE_CHILD_MEMORY_BYTES and analyse the file again."
+
+
+class OutOfTime(InitscopeError):
+    """The analysis did not finish within {limit}."""
+
+    code = "out_of_time"
+    hint = "Raise INITSCOPE_PART_SECONDS and analyse the file again."
+
+
+class ChildLost(InitscopeError):
+    """The process reading the file ended without an answer ({reason})."""
+
+    code = "child_lost"
+    hint = "The upload is kept: analyse it again. If it happens twice, the file is at fault."
+
+
+class Cancelled(InitscopeError):
+    """The analysis was cancelled."""
+
+    code = "cancelled"
+    hint = "The upload is kept: analyse it again when you like."
+
+
+class NotFound(InitscopeError):
+    """There is no {what} at this address."""
+
+    code = "not_found"
+    hint = "It may have been deleted. Upload the file again to see its report."
+
+
+class NotReady(InitscopeError):
+    """The analysis has not finished: it is {state}."""
+
+    code = "not_ready"
+    hint = "Wait for it at /jobs/, or follow /api/v1/runs/ID/events."
+
+
+class Invalid(InitscopeError):
+    """{what} is not valid: expected {expected}, got {got}."""
+
+    code = "invalid"
+
+
+class StorageFull(InitscopeError):
+    """There is no room to keep this upload: it needs {needed}, {free} is free."""
+
+    code = "storage_full"
+    hint = "Delete reports that are no longer needed, or point INITSCOPE_DATA_DIR at a larger disk."
+
+
+class UploadInterrupted(InitscopeError):
+    """The upload ended early: expected {expected} bytes, received {received}."""
+
+    code = "upload_interrupted"
+    hint = "Send the file again."
+
+
+class CrossSite(InitscopeError):
+    """This request came from another site ({origin}) and was not carried out."""
+
+    code = "cross_site"
+    hint = "Open the service's own address and try again."
+
+
+class WorkerExtraMissing(InitscopeError):
+    """This installation cannot run analyses: expected numba beside initscope, found none."""
+
+    code = "worker_extra_missing"
+    hint = "Install the worker part: pip install 'initscope[worker]'."

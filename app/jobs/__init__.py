@@ -1,0 +1,1 @@
+"""The work: submit, run, report progress, cancel."""

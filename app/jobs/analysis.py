@@ -1,0 +1,123 @@
+"""What the sandboxed children of an analysis do: pure functions from a file to facts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from app.core import judgement, verdicts
+from app.core.checkpoint import StoredTensor
+from app.core.histograms import profile
+from app.core.report import SCHEMA, Overview, Profile, TensorReport
+from app.core.sketch import Sketch, sketch, warm
+from app.jobs.parcels import FINDINGS, TODO, Findings, Inventory
+from app.readers.checkpoints import open_checkpoint
+from app.readers.child import Answer
+from app.readers.mapped import Mapped, value_dtype, values
+from app.readers.naming import describe
+from app.store.documents import TENSOR, dump, load
+
+__all__ = ["conclude_run", "inspect_file", "measure_part", "warm"]
+
+ALPHA = 0.001  # chance of one false "no match" in a whole file of fresh tensors
+
+Tell: TypeAlias = Callable[[Any], None]
+
+
+def inspect_file(descriptor: int, _arguments: object, _progress: Tell) -> Inventory:
+    """The directory of the file behind `descriptor`, understood.
+
+    Raises:
+        Refused: If it is no checkpoint that can be read, or holds no tensors.
+    """
+    checkpoint = open_checkpoint(descriptor)
+    facts = describe(checkpoint)
+    pairs = zip(facts, checkpoint.tensors, strict=True)
+    judged = sum(judgement.is_judged(known, tensor) for known, tensor in pairs)
+    return Inventory(checkpoint=checkpoint, facts=facts, alpha=ALPHA / max(judged, 1))
+
+
+def measure_part(descriptor: int, arguments: dict[str, Any], progress: Tell) -> Answer:
+    """The report of each of a part's tensors and its packed sketch, in turn, as attachments."""
+    todo = TODO.validate_python(arguments["todo"])
+    found: list[bytes] = []
+    with Mapped(descriptor) as mapped:
+        measurer = _Measurer(mapped, threads=arguments["threads"])
+        for tensor, facts in zip(todo.tensors, todo.facts, strict=True):
+            measured = measurer.measure(tensor, limit=judgement.limit_of(facts, tensor))
+            report = judgement.judge(tensor, facts, measured, alpha=todo.alpha)
+            found += (dump(report), measured.to_bytes())
+            progress({"done": len(found) // 2})
+    return Answer(value=len(todo.tensors), attachments=found)
+
+
+def conclude_run(descriptor: int, arguments: dict[str, int], _progress: Tell) -> Answer:
+    """The verdict on the findings behind `descriptor`: the overview, final reports attached."""
+    size = arguments["document"]
+    findings = FINDINGS.validate_json(os.pread(descriptor, size, 0))
+    measured = _measured(descriptor, findings, offset=size)
+    concluded = verdicts.conclude(
+        source=findings.source,
+        checkpoint=findings.inventory.checkpoint,
+        reports=tuple(load(TENSOR, report) for report, _ in measured),
+        alpha=findings.inventory.alpha,
+    )
+    reports = tuple(
+        _with_scheme_profile(report, packed, concluded.summary.main_scheme)
+        for report, (_, packed) in zip(concluded.reports, measured, strict=True)
+    )
+    overview = Overview(
+        schema=SCHEMA,
+        source=findings.source,
+        summary=concluded.summary,
+        findings=tuple(concluded.findings),
+        rows=tuple(judgement.row(report) for report in reports),
+    )
+    return Answer(value=overview, attachments=[dump(report) for report in reports])
+
+
+class _Measurer:
+    """Sketches tensors of one file; one over the same elements as an earlier one is not read."""
+
+    def __init__(self, mapped: Mapped, *, threads: int) -> None:
+        self._mapped = mapped
+        self._threads = threads
+        self._known: dict[tuple[int, str, float | None], Sketch] = {}
+
+    def measure(self, tensor: StoredTensor, *, limit: float | None) -> Sketch:
+        first = tensor.index if tensor.alias_of is None else tensor.alias_of
+        key = (first, tensor.dtype, limit)
+        if key not in self._known:
+            self._known[key] = sketch(
+                values(self._mapped, tensor),
+                dtype=value_dtype(tensor),
+                limit=limit,
+                threads=self._threads,
+            )
+        return self._known[key]
+
+
+def _measured(descriptor: int, findings: Findings, *, offset: int) -> list[tuple[bytes, bytes]]:
+    """The JSON of each tensor's report and its packed sketch."""
+    found = []
+    for report, packed in findings.sizes:
+        found.append(
+            (os.pread(descriptor, report, offset), os.pread(descriptor, packed, offset + report))
+        )
+        offset += report + packed
+    return found
+
+
+def _with_scheme_profile(
+    report: TensorReport, packed: bytes, main_scheme: str | None
+) -> TensorReport:
+    """The report with its histogram in units of the std that the file's main scheme has here."""
+    scale = next(
+        (one.std for one in report.candidates if main_scheme in one.ids and one.std > 0), None
+    )
+    if not packed or scale is None or report.count == report.nonfinite:
+        return report
+    shared: Profile = profile(Sketch.from_bytes(packed), scale=scale, unit="scheme")
+    return replace(report, profiles=(*report.profiles, shared))

@@ -1,0 +1,162 @@
+"""One stage of a job: open the upload, have a child work on it, keep what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from app.config import Settings
+from app.core.report import Source
+from app.errors import Cancelled, ChildLost
+from app.jobs.parcels import INVENTORY, TODO, split
+from app.jobs.stages import Stages
+from app.store.attempts import CONCLUDING, MEASURING, READING, Attempts
+from app.store.blobs import Blobs
+from app.store.documents import dump, load
+from app.store.facts import Part, Run
+
+LOOK_SECONDS = 0.3  # between writes of a child's progress, and looks at its still being wanted
+CHILD_TRIES = 2  # a file that ends its child twice is at fault
+
+Result = TypeVar("Result")
+
+
+class Desk:
+    """What a worker process works with."""
+
+    def __init__(self, settings: Settings, attempts: Attempts, blobs: Blobs) -> None:
+        self.settings = settings
+        self.attempts = attempts
+        self._blobs = blobs
+        self._stages = Stages(settings)
+
+    async def work(self, job: str, stage: str, number: int) -> dict[str, int]:
+        """Do one stage of a job; doing it again does no harm.
+
+        Args:
+            job: Of a run.
+            stage: "inspect", "measure" or "conclude".
+            number: Of the part to measure.
+
+        Returns:
+            What the workflow needs to know: {"parts": count} after "inspect", else {}.
+
+        Raises:
+            Cancelled: If the job is void.
+            InitscopeError: Whatever the file or the limits brought about.
+        """
+        match stage:
+            case "inspect":
+                return await self._inspect(job)
+            case "measure":
+                return await self._measure(job, number)
+            case _:
+                return await self._conclude(job)
+
+    async def _inspect(self, job: str) -> dict[str, int]:
+        run = _wanted(await self.attempts.step(job, READING))
+        with self._opened(run) as descriptor:
+            inventory = await self._tried(
+                lambda: self._watched(job, self._stages.inspect(descriptor))
+            )
+        parts = [
+            Part(number=number, tensors=len(todo.tensors), todo=dump(todo))
+            for number, todo in enumerate(split(inventory, part_bytes=self.settings.part_bytes))
+        ]
+        _wanted(await self.attempts.plan(job, inventory=dump(inventory), parts=parts))
+        return {"parts": len(parts)}
+
+    async def _measure(self, job: str, number: int) -> dict[str, int]:
+        run = _wanted(await self.attempts.step(job, MEASURING))
+        part = _wanted(await self.attempts.begin_part(job, number))
+        todo = load(TODO, part.todo)
+        counted = _Counted(self.attempts, job, number)
+        with self._opened(run) as descriptor:
+            measured = await self._tried(
+                lambda: self._watched(
+                    job, self._stages.measure(descriptor, todo, counted.set), counted
+                )
+            )
+        _wanted(await self.attempts.measured(job, number, measured))
+        return {}
+
+    async def _conclude(self, job: str) -> dict[str, int]:
+        run = _wanted(await self.attempts.step(job, CONCLUDING))
+        inventory = load(INVENTORY, await self.attempts.inventory(job))
+        measured = await self.attempts.all_measured(job)
+        source = Source(
+            name=run.name,
+            format=inventory.checkpoint.format,
+            bytes=run.bytes,
+            sha256=run.sha256,
+        )
+        concluded = await self._tried(
+            lambda: self._watched(job, self._stages.conclude(source, inventory, measured))
+        )
+        _wanted(
+            await self.attempts.finish(job, overview=concluded.overview, reports=concluded.reports)
+        )
+        return {}
+
+    @contextmanager
+    def _opened(self, run: Run) -> Iterator[int]:
+        descriptor = self._blobs.open(run.sha256)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    async def _tried(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """The result of a child's work, begun again if the child ended without an answer."""
+        for _ in range(CHILD_TRIES - 1):
+            try:
+                return await work()
+            except ChildLost:
+                continue
+        return await work()
+
+    async def _watched(
+        self,
+        job: str,
+        work: Coroutine[Any, Any, Result],
+        counted: _Counted | None = None,
+    ) -> Result:
+        """The result of a child's work; the child ends as soon as nobody wants it any more."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
+                tell = self.attempts.wanted(job) if counted is None else counted.tell()
+                _wanted(await tell)
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+class _Counted:
+    """A part's progress, written when somebody looks and it has moved."""
+
+    def __init__(self, attempts: Attempts, job: str, number: int) -> None:
+        self._attempts = attempts
+        self._job = job
+        self._number = number
+        self._done = 0
+        self._told = 0
+
+    def set(self, done: int) -> None:
+        self._done = done
+
+    async def tell(self) -> bool:
+        if self._done == self._told:
+            return await self._attempts.wanted(self._job)
+        self._told = self._done
+        return await self._attempts.progress(self._job, self._number, self._told)
+
+
+def _wanted(answer: Result | None) -> Result:
+    if answer is None or answer is False:
+        raise Cancelled
+    return answer

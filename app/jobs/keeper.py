@@ -1,0 +1,112 @@
+"""Every few seconds: takes over from workers that died, and clears up what no job will."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, WorkflowStatus
+
+from app.errors import ChildLost, InitscopeError
+from app.jobs import engine, slots
+from app.jobs.submit import enqueue
+from app.store.attempts import Attempts
+from app.store.blobs import Blobs
+from app.store.facts import Failure, Run
+from app.store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+KEPT = timedelta(hours=1)  # what DBOS wrote of an ended job, for a look at what went wrong
+SWEPT_AT_ONCE = 200
+
+
+class Keeper:
+    """Runs beside the jobs in every worker; whatever it does, two may do at once."""
+
+    def __init__(
+        self, client: DBOSClient, attempts: Attempts, *, folder: Path, slot: slots.Slot
+    ) -> None:
+        self._client = client
+        self._attempts = attempts
+        self._folder = folder
+        self._slot = slot
+
+    async def look(self) -> None:
+        """One round."""
+        self._slot.beat()
+        await self._take_over()
+        await self._settle()
+        await self._sweep()
+
+    async def _take_over(self) -> None:
+        """Put the jobs of workers that no longer live back on the queue."""
+        pending = await self._client.list_workflows_async(
+            status="PENDING", app_version=engine.VERSION, load_input=False, load_output=False
+        )
+        names = {one.executor_id or "" for one in pending} - {self._slot.name}
+        for name in sorted(name for name in names if self._slot.is_neighbour(name)):
+            with slots.held_if_dead(self._folder, name) as dead:
+                if dead:
+                    log.warning("Worker %s is gone; its jobs go on elsewhere", name)
+                    # Public resume_workflows would forget the attempts and the queue.
+                    await asyncio.to_thread(DBOS._recover_pending_workflows, [name])
+
+    async def _settle(self) -> None:
+        """Bring runs in line whose job ended, was lost or belongs to another version."""
+        jobs = await self._attempts.unfinished()
+        if not jobs:
+            return
+        found = await self._client.list_workflows_async(
+            workflow_ids=jobs, load_input=False, load_output=False
+        )
+        known = {one.workflow_id: one for one in found}
+        still = set(await self._attempts.unfinished())  # a job may have ended between the looks
+        for job in still.intersection(jobs):
+            await self._settle_one(job, known.get(job))
+
+    async def _settle_one(self, job: str, workflow: WorkflowStatus | None) -> None:
+        if workflow is None or (
+            workflow.app_version != engine.VERSION and workflow.status not in ENDED
+        ):
+            if workflow is not None:
+                await self._client.cancel_workflow_async(job, cancel_children=True)
+            await self._attempts.restart(job, self._enqueue)
+        elif workflow.status == "CANCELLED":
+            await self._attempts.cancelled(job)
+        elif workflow.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+            await self._attempts.fail(job, _failure(ChildLost(reason="its worker kept ending")))
+        elif workflow.status in ENDED:
+            await self._attempts.fail(job, _failure(InitscopeError()))
+
+    async def _sweep(self) -> None:
+        """Delete what the queue wrote of analyses that ended a while ago; reports stay."""
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        old = await self._client.list_workflows_async(
+            name=engine.ANALYSIS,
+            status=ENDED,
+            completed_before=before,
+            load_input=False,
+            load_output=False,
+            limit=SWEPT_AT_ONCE,
+        )
+        ids = [one.workflow_id for one in old]
+        if ids:
+            await self._client.delete_workflows_async(ids, delete_children=True)
+
+    def _enqueue(self, connection: sa.Connection, run: Run) -> None:
+        enqueue(self._client, connection, run)
+
+
+async def tidy_blobs(runs: Runs, blobs: Blobs) -> None:
+    """Remove what interrupted uploads left in the blob folder more than a day ago."""
+    for sha256 in await asyncio.to_thread(blobs.sweep):
+        await runs.release(sha256, blobs.delete)
+
+
+def _failure(error: InitscopeError) -> Failure:
+    return Failure(code=error.code, message=error.message, hint=error.hint)

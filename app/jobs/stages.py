@@ -1,0 +1,151 @@
+"""The three stages of an analysis, each in a fresh sandboxed child; no database, no queue."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import IO, Any, Final, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.config import Settings
+from app.core.report import Source
+from app.errors import ChildLost, NoTensors
+from app.jobs.parcels import INVENTORY, Concluded, Findings, Inventory, Todo
+from app.readers import sandbox
+from app.store.documents import OVERVIEW, TENSOR, dump, load
+from app.store.facts import Measured
+
+TASKS: Final = "app.jobs.analysis"
+
+sandbox.preload(TASKS)
+
+Fact = TypeVar("Fact")
+
+
+class Progress(BaseModel):
+    """How far a child is, as it tells."""
+
+    done: int
+
+
+class Stages:
+    """What one analysis asks of its children, within the limits of the settings.
+
+    Every stage raises the errors of `app.readers.sandbox.run`; cancelling the awaiting task kills
+    the child.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def inspect(self, descriptor: int) -> Inventory:
+        """The directory of a file.
+
+        Raises:
+            Refused: If it is not a checkpoint that can be read, or holds no tensors.
+        """
+        answer = await sandbox.run_async(
+            f"{TASKS}:inspect_file",
+            descriptor=descriptor,
+            arguments={},
+            limits=self._limits(self._settings.inspect_seconds),
+        )
+        inventory = _checked(INVENTORY, answer.value)
+        places = [tensor.index for tensor in inventory.checkpoint.tensors]
+        if places != list(range(len(inventory.facts))):
+            raise ChildLost(reason="its directory made no sense")
+        if not places:
+            raise NoTensors(detail="")
+        return inventory
+
+    async def measure(
+        self, descriptor: int, todo: Todo, on_progress: Callable[[int], None]
+    ) -> list[Measured]:
+        """The report and sketch of each tensor of a part.
+
+        Args:
+            descriptor: The file.
+            todo: The tensors and what is known of them.
+            on_progress: Told how many tensors are measured.
+        """
+
+        def report(value: Any) -> None:  # noqa: ANN401 - hostile JSON
+            on_progress(min(max(_checked(_PROGRESS, value).done, 0), len(todo.tensors)))
+
+        answer = await sandbox.run_async(
+            f"{TASKS}:measure_part",
+            descriptor=descriptor,
+            arguments={"todo": todo, "threads": self._settings.threads},
+            limits=self._limits(self._settings.part_seconds),
+            on_progress=report,
+        )
+        reports = answer.attachments[::2]
+        sketches = answer.attachments[1::2]
+        wanted = [tensor.index for tensor in todo.tensors]
+        if not len(reports) == len(sketches) == len(wanted):
+            raise ChildLost(reason="its measurements are not of the tensors asked for")
+        sound = await asyncio.to_thread(_reports, reports, wanted)
+        return [
+            Measured(index=index, report=report, sketch=sketch)
+            for index, report, sketch in zip(wanted, sound, sketches, strict=True)
+        ]
+
+    async def conclude(
+        self, source: Source, inventory: Inventory, measured: Sequence[Measured]
+    ) -> Concluded:
+        """The verdict on a file whose parts are all measured."""
+        pairs = [(one.report, one.sketch or b"") for one in measured]
+        sizes = tuple((len(report), len(sketch)) for report, sketch in pairs)
+        document = dump(Findings(source=source, inventory=inventory, sizes=sizes))
+        with tempfile.TemporaryFile() as file:
+            await asyncio.to_thread(_write, file, [document, *chain.from_iterable(pairs)])
+            answer = await sandbox.run_async(
+                f"{TASKS}:conclude_run",
+                descriptor=file.fileno(),
+                arguments={"document": len(document)},
+                limits=self._limits(self._settings.part_seconds),
+            )
+        if len(answer.attachments) != len(measured):
+            raise ChildLost(reason="its report is not of the tensors measured")
+        indices = [one.index for one in measured]
+        sound = await asyncio.to_thread(_reports, answer.attachments, indices)
+        return Concluded(overview=_checked(OVERVIEW, answer.value), reports=tuple(sound))
+
+    def _limits(self, seconds: int) -> sandbox.Limits:
+        return sandbox.Limits(
+            memory_bytes=self._settings.child_memory_bytes,
+            seconds=seconds,
+            threads=self._settings.threads,
+        )
+
+
+_PROGRESS = TypeAdapter(Progress)
+
+
+def _checked(adapter: TypeAdapter[Fact], value: object) -> Fact:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as problem:
+        raise ChildLost(reason="its answer made no sense") from problem
+
+
+def _reports(documents: Sequence[bytes], indices: Sequence[int]) -> list[bytes]:
+    """The same reports, each known to be of its tensor and written by this process."""
+    sound = []
+    for document, index in zip(documents, indices, strict=True):
+        try:
+            report = load(TENSOR, document)
+        except ValidationError as problem:
+            raise ChildLost(reason="a report made no sense") from problem
+        if report.index != index:
+            raise ChildLost(reason="a report is not of its tensor")
+        sound.append(dump(report))
+    return sound
+
+
+def _write(file: IO[bytes], chunks: Sequence[bytes]) -> None:
+    file.writelines(chunks)
+    file.flush()

@@ -1,0 +1,105 @@
+"""An analysis as a durable workflow: after a crash it is replayed, never done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
+from dbos import error as dbos_error
+
+from app.errors import Cancelled, ChildLost, InitscopeError
+from app.jobs import engine
+from app.jobs.desk import CHILD_TRIES, Desk
+from app.store.facts import Failure
+
+log = logging.getLogger(__name__)
+
+PART_RECOVERIES = 3  # a part is given up when it has ended its worker once more than that
+RESULT_SECONDS = 0.1  # between looks at a part that another worker measures
+
+Outcome: TypeAlias = dict[str, Any]  # {"parts": 3}, {} or {"error": {"code", "message", "hint"}}
+PartWorkflow: TypeAlias = Callable[[str, str, int], Coroutine[Any, Any, Outcome]]
+
+
+def register(desk: Desk) -> None:
+    """Make the workflows known to DBOS; before its launch."""
+    turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
+    # The child's own clock ends it first; this one is for a worker that lost sight of it.
+    seconds = 2 * CHILD_TRIES * max(desk.settings.part_seconds, desk.settings.inspect_seconds)
+
+    @DBOS.step(name="stage", preemptible=True, timeout_seconds=seconds)
+    async def stage(job: str, name: str, number: int) -> Outcome:
+        return await _told(desk.work(job, name, number))
+
+    @DBOS.step(name="fail")
+    async def fail(job: str, error: dict[str, str]) -> bool:
+        return await desk.attempts.fail(job, Failure(**error))
+
+    @DBOS.workflow(name=engine.PART, max_recovery_attempts=PART_RECOVERIES)
+    async def part(job: str, name: str, number: int) -> Outcome:
+        async with turn:
+            return await _told(stage(job, name, number))
+
+    # It only hands out work, so however often the service restarts in a long analysis is fine.
+    @DBOS.workflow(name=engine.ANALYSIS, max_recovery_attempts=None)
+    async def analysis(job: str) -> Outcome:
+        outcome = await _all_stages(job, part)
+        if "error" in outcome:
+            await fail(job, outcome["error"])
+        return outcome
+
+
+async def _all_stages(job: str, part: PartWorkflow) -> Outcome:
+    outcome = await _result(await _start(part, job, "inspect", 0))
+    if "error" in outcome:
+        return outcome
+    # A single part is measured here and now; several are shared out among the workers.
+    begin = _start if outcome["parts"] == 1 else _enqueue
+    handles = [await begin(part, job, "measure", number) for number in range(outcome["parts"])]
+    for place, handle in enumerate(handles):
+        outcome = await _result(handle)
+        if "error" in outcome:
+            await DBOS.cancel_workflows_async([late.workflow_id for late in handles[place + 1 :]])
+            return outcome
+    return await _result(await _start(part, job, "conclude", 0))
+
+
+async def _start(
+    part: PartWorkflow, job: str, name: str, number: int
+) -> WorkflowHandleAsync[Outcome]:
+    with SetWorkflowID(f"{job}-{name}-{number}"):
+        return await DBOS.start_workflow_async(part, job, name, number)
+
+
+async def _enqueue(
+    part: PartWorkflow, job: str, name: str, number: int
+) -> WorkflowHandleAsync[Outcome]:
+    with SetWorkflowID(f"{job}-{name}-{number}"):
+        return await DBOS.enqueue_workflow_async(engine.PARTS, part, job, name, number)
+
+
+async def _result(handle: WorkflowHandleAsync[Outcome]) -> Outcome:
+    try:
+        return await handle.get_result(polling_interval_sec=RESULT_SECONDS)
+    except dbos_error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
+        return _outcome(ChildLost(reason=f"its worker ended {PART_RECOVERIES + 1} times"))
+    except dbos_error.DBOSAwaitedWorkflowCancelledError:
+        return _outcome(Cancelled())
+
+
+async def _told(work: Awaitable[Outcome]) -> Outcome:
+    """The outermost edge of a worker: whatever happens becomes an outcome that is told."""
+    try:
+        return await work
+    except InitscopeError as refusal:
+        return _outcome(refusal)
+    except Exception:
+        log.exception("A stage of an analysis failed")
+        return _outcome(InitscopeError())
+
+
+def _outcome(error: InitscopeError) -> Outcome:
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}

@@ -1,0 +1,1 @@
+"""Bytes to facts: every upload is opened here, inside the sandboxed child."""

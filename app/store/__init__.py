@@ -1,0 +1,1 @@
+"""SQL and blobs: what is kept, and nothing else."""

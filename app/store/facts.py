@@ -1,0 +1,103 @@
+"""What the store hands out: frozen facts, never rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from app.core.report import SCHEMA, Sign
+
+State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+
+ID_LENGTH = 32  # hex digits of the sha256 that make an address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An upload that lies complete and flushed in the blob folder."""
+
+    sha256: str  # 64 hex digits
+    bytes: int
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The address of these bytes."""
+        return self.sha256[:ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A stored upload."""
+
+    id: str
+    sha256: str
+    name: str  # as the uploader gave it, control characters stripped: hostile text
+    bytes: int
+    format: str  # "" where nobody has looked inside
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run has no report: an error of app.errors, as it was told."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One analysis of one file and how far it is."""
+
+    id: str  # the file's id: same bytes, same address
+    file: str
+    name: str
+    bytes: int
+    sha256: str
+    state: State
+    step: str  # "waiting", "reading the directory", "measuring", "concluding"
+    done: int  # tensors measured
+    total: int  # tensors in the file; 0 until the directory is read
+    attempt: int  # 1 for the first analysis, one more each time it is analysed again
+    job: str  # the workflow that carries this attempt
+    error: Failure | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    reported: bool  # a report can be shown, of this attempt or of an earlier one
+    schema: str | None  # of the report that is kept
+    headline: str | None
+    status: Sign | None
+    tensors: int | None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will happen to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def stale(self) -> bool:
+        """The report was written by an older product and can be made again."""
+        return self.schema is not None and self.schema != SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some of a file's tensors, measured together in one child process."""
+
+    number: int
+    tensors: int
+    todo: bytes  # JSON: what the child is told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a part found out about one tensor."""
+
+    index: int
+    report: bytes  # JSON of a TensorReport
+    sketch: bytes | None  # packed; None where its values cannot be measured

@@ -1,0 +1,1 @@
+"""The history of the tables, run at start by store.database.migrate."""

@@ -1,0 +1,179 @@
+"""The JSON API: files in, reports out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.core.report import Overview, TensorReport, TensorRow
+from app.errors import Invalid, NotReady
+from app.web.deps import RunId, RunsHere, ServicesHere, SubmitterHere
+from app.web.events import stream
+from app.web.render import json_response
+from app.web.rows import Selection, select
+from app.web.schemas import (
+    EXTRAS,
+    AcceptedRun,
+    ErrorBody,
+    NewRun,
+    RunDocument,
+    StoredFile,
+    TensorQuery,
+    accepted_run,
+    run_document,
+    stored_file,
+    tensor_document,
+)
+from app.web.uploads import receive_body
+
+if TYPE_CHECKING:
+    from app.store.facts import Run
+    from app.store.runs import Runs
+
+JSON_LIMIT = 2**16  # bytes of a JSON request body
+PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody}}
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+
+
+@router.post(
+    "/files",
+    status_code=status.HTTP_201_CREATED,
+    response_model=StoredFile,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
+)
+async def add_file(
+    request: Request,
+    services: ServicesHere,
+    name: Annotated[str, Query(max_length=1000, description="The file's name, to show.")] = "",
+) -> Response:
+    """Keep a file. The body is the file itself; its id is made from its bytes."""
+    file = await receive_body(request, services, name=name)
+    return json_response(stored_file(file), status=status.HTTP_201_CREATED)
+
+
+@router.post(
+    "/runs",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=AcceptedRun,
+    max_body_size=JSON_LIMIT,
+)
+async def add_run(order: NewRun, submitter: SubmitterHere) -> Response:
+    """Analyse a stored file. One that has a report of today's schema answers 200 with it."""
+    run = await submitter.submit(order.file)
+    code = status.HTTP_200_OK if run.state == "done" else status.HTTP_202_ACCEPTED
+    return json_response(accepted_run(run), status=code)
+
+
+@router.get("/runs/{run_id}", response_model=RunDocument)
+async def show_run(
+    run_id: RunId,
+    runs: RunsHere,
+    extra: Annotated[
+        str, Query(description="Comma-separated: tensors, hist, candidates.", max_length=100)
+    ] = "",
+) -> Response:
+    """How far a run is, and its report: with `extra` also every tensor of it."""
+    asked = _extras(extra)
+    run = await runs.run(run_id)
+    if not run.reported:
+        return json_response(run_document(run, overview=None))
+    overview = await runs.overview(run_id)
+    tensors = None
+    if asked:
+        reports = await runs.tensors(run_id)
+        tensors = await run_in_threadpool(_documents, reports, asked)
+    return json_response(run_document(run, overview=overview, tensors=tensors))
+
+
+@router.get("/runs/{run_id}/tensors", response_model=dict[str, Any])
+async def list_tensors(
+    run_id: RunId,
+    runs: RunsHere,
+    asked: Annotated[TensorQuery, Query()],
+) -> Response:
+    """One row for each tensor, 500 a page."""
+    overview = await _report(runs, await runs.run(run_id))
+    chosen = select(overview.rows, **asked.model_dump())
+    return json_response(_listing(chosen))
+
+
+@router.get("/runs/{run_id}/tensors/{index}", response_model=TensorReport)
+async def show_tensor(
+    run_id: RunId,
+    index: Annotated[int, Path(ge=0, le=2**31 - 1, description="Its place in the file, from 0.")],
+    runs: RunsHere,
+) -> Response:
+    """Everything that is known of one tensor."""
+    return json_response(await runs.tensor(run_id, index))
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def follow_run(run_id: RunId, request: Request, services: ServicesHere) -> Response:
+    """Server-sent events `progress` and `state`, until the run has finished."""
+    await services.runs.run(run_id)  # an unknown run is a 404, not an empty stream
+    last = request.headers.get("last-event-id", "")
+    return StreamingResponse(
+        stream(services.submitter.events(run_id), last_seen=last),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.post("/runs/{run_id}/cancel", response_model=AcceptedRun)
+async def cancel_run(run_id: RunId, submitter: SubmitterHere) -> Response:
+    """Stop a run; one that has finished stays as it is."""
+    return json_response(accepted_run(await submitter.cancel(run_id)))
+
+
+@router.delete("/runs/{run_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_run(run_id: RunId, submitter: SubmitterHere) -> None:
+    """Remove a run, its report and its file."""
+    await submitter.delete(run_id)
+
+
+async def _report(runs: Runs, run: Run) -> Overview:
+    if not run.reported:
+        raise NotReady(state=run.state)
+    return await runs.overview(run.id)
+
+
+def _documents(reports: list[TensorReport], asked: frozenset[str]) -> tuple[dict[str, Any], ...]:
+    return tuple(tensor_document(report, extra=asked) for report in reports)
+
+
+def _extras(text: str) -> frozenset[str]:
+    asked = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := asked - set(EXTRAS):
+        raise Invalid(what="extra", expected=", ".join(EXTRAS), got=", ".join(sorted(unknown)))
+    return asked
+
+
+def _listing(chosen: Selection) -> dict[str, Any]:
+    return {
+        "total": chosen.total,
+        "page": chosen.page,
+        "pages": chosen.pages,
+        "tensors": [_row(row) for row in chosen.rows],
+    }
+
+
+def _row(row: TensorRow) -> dict[str, Any]:
+    document = asdict(row)
+    del document["profiles"]
+    return document

@@ -1,0 +1,226 @@
+"""One tensor's report as its page shows it."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from app.charts import figures, histogram
+from app.charts.names import parted, shortened, visible
+from app.charts.style import SIGN_ICONS, VARIABLES
+from app.charts.tensors import TensorFigure, figure, pick
+from app.core.report import DefaultLaw, TensorReport
+from app.store.facts import Run
+from app.web import filters
+from app.web.candidates import candidate_row, derivations, figure_query
+from app.web.contexts import (
+    Choice,
+    Fact,
+    FigureView,
+    FindingLine,
+    LegendEntry,
+    TensorPage,
+)
+from app.web.picture import script_json
+from app.web.wording import tensor_url, verdict
+
+LONGEST_NAME = 240
+
+
+def tensor_page(
+    run: Run, report: TensorReport, *, scheme: str | None, log: bool, total: int
+) -> TensorPage:
+    """The context of tensor.html.
+
+    Args:
+        run: The run that the tensor belongs to.
+        report: The tensor.
+        scheme: Id of the law to draw thick; None takes the one that fits best.
+        log: Whether the density axis is logarithmic.
+        total: Tensors in the file.
+    """
+    drawn = figure(report, scheme=scheme)
+    address = tensor_url(run.id, report.index)
+    prefix, leaf = parted(shortened(report.name, LONGEST_NAME))
+    picked = pick(report, scheme)
+    return TensorPage(
+        title=f"{shortened(report.name, 60)} · {visible(run.name)}",
+        json_url=f"{address}.json",
+        id=run.id,
+        file=visible(run.name),
+        current="tensor",
+        prefix=prefix,
+        leaf=leaf or "(no name)",
+        description=_description(report),
+        previous=tensor_url(run.id, report.index - 1) if report.index > 0 else None,
+        next=tensor_url(run.id, report.index + 1) if report.index + 1 < total else None,
+        verdict=verdict(
+            report.sign,
+            report.sentence,
+            lines=[
+                FindingLine(level="info", link=None, label="", message=visible(remark))
+                for remark in report.remarks
+            ],
+            facts=_facts(report),
+        ),
+        figure=_figure(address, drawn, report, scheme=scheme, log=log) if drawn else None,
+        no_figure=_no_figure(report),
+        candidates=tuple(
+            candidate_row(item, report, address, picked=item is picked, log=log)
+            for item in report.candidates
+        ),
+        derivations=derivations(report, picked),
+        statistics=_statistics(report),
+        quantiles=tuple(
+            Fact(name=f"{100 * float(share):g} %", value=filters.number(value, 6))
+            for share, value in sorted(report.quantiles.items(), key=lambda item: float(item[0]))
+        ),
+        identity=_identity(report),
+    )
+
+
+def _sure(value: str, certainty: str) -> str:
+    return value if certainty == "confirmed" else f"{value} ({certainty})"
+
+
+def _description(report: TensorReport) -> tuple[str, ...]:
+    kind = "unknown layer" if report.kind == "unknown" else report.kind
+    parts = [_sure(kind, report.kind_certainty) if report.kind != "unknown" else kind]
+    parts += [filters.shape(report.shape), filters.plural(report.count, "value"), report.dtype]
+    if report.fan_in is not None:
+        parts.append(f"fan_in {report.fan_in}")
+    if report.fan_out is not None:
+        parts.append(f"fan_out {report.fan_out}")
+    return tuple(parts)
+
+
+def _facts(report: TensorReport) -> tuple[Fact, ...]:
+    facts = [
+        Fact(name="mean", value=filters.number(report.mean)),
+        Fact(name="std", value=filters.number(report.std)),
+        Fact(name="min", value=filters.number(report.min)),
+        Fact(name="max", value=filters.number(report.max)),
+    ]
+    default = report.default
+    if default is not None and default.bound is not None and default.value is None:
+        facts.append(Fact(name="default bound", value=f"±{filters.number(default.bound)}"))
+        if report.outside_default_bound is not None:
+            facts.append(
+                Fact(name="outside it", value=filters.percent(report.outside_default_bound))
+            )
+    elif default is not None and default.value is None:
+        facts.append(Fact(name="default std", value=filters.number(default.std)))
+    return tuple(facts)
+
+
+def _no_figure(report: TensorReport) -> str:
+    if report.count == 0:
+        return "This tensor holds no values."
+    if report.nonfinite == report.count:
+        return "No value is finite, so there is nothing to draw."
+    if report.min is not None and report.min == report.max:
+        return f"Every value is {filters.number(report.min, 6)}, so there is nothing to draw."
+    return "The values of this tensor were not binned, so there is nothing to draw."
+
+
+def _legend(drawn: TensorFigure, default: DefaultLaw | None) -> tuple[LegendEntry, ...]:
+    entries = [LegendEntry(style="block", family="measured", label="measured")]
+    if drawn.chosen:
+        entries.append(
+            LegendEntry(style="thick", family=drawn.chosen.family, label=drawn.chosen.name)
+        )
+    entries += [
+        LegendEntry(style="dotted", family=curve.family, label=curve.name) for curve in drawn.dotted
+    ]
+    if drawn.marks and default is not None:
+        bound = default.bound if default.value is None else None
+        label = f"default bound ±{filters.number(bound)}" if bound else drawn.marks[0].label
+        entries.append(LegendEntry(style="dashed", family="ink", label=label))
+    return tuple(entries)
+
+
+def _figure(
+    address: str, drawn: TensorFigure, report: TensorReport, *, scheme: str | None, log: bool
+) -> FigureView:
+    svg = histogram.as_svg(drawn, VARIABLES, log=log)
+    return FigureView(
+        svg=Markup(svg),  # noqa: S704 - svg.py escapes every name
+        data=script_json(figures.plotly(drawn, log=log)),
+        legend=_legend(drawn, report.default),
+        log_y=Choice(
+            label="log y",
+            href=figure_query(scheme, log=not log) or "?",
+            current=log,
+            value="1",
+        ),
+        svg_url=f"{address}/hist.svg{figure_query(scheme, log=log)}",
+        csv_url=f"{address}.csv",
+        caption=_caption(drawn, report),
+        bins=tuple(
+            (filters.number(left, 5), filters.number(right, 5), f"{count:,.0f}")
+            for left, right, count in zip(drawn.edges, drawn.edges[1:], drawn.counts, strict=False)
+        ),
+    )
+
+
+def _caption(drawn: TensorFigure, report: TensorReport) -> str:
+    text = f"{len(drawn.density)} bins over all {report.count - report.nonfinite:,} finite values."
+    if report.default is not None and report.default.bound and not drawn.marks:
+        bound = filters.number(report.default.bound)
+        text += f" The default bound, ±{bound}, lies far outside this picture."
+    if report.nonfinite:
+        text += f" {filters.plural(report.nonfinite, 'value')} not finite, left out."
+    return text
+
+
+def _statistics(report: TensorReport) -> tuple[Fact, ...]:
+    names = (
+        ("min", report.min),
+        ("max", report.max),
+        ("mean", report.mean),
+        ("std", report.std),
+        ("skewness", report.skewness),
+        ("kurtosis (3 for a normal)", report.kurtosis),
+    )
+    facts = [
+        Fact(name="count", value=filters.integer(report.count)),
+        Fact(name="zeros", value=filters.integer(report.zeros)),
+        Fact(name="not finite", value=_nonfinite(report)),
+        *(Fact(name=name, value=filters.number(value, 7)) for name, value in names),
+    ]
+    if report.outside_default_count is not None:
+        share = filters.percent(report.outside_default_bound)
+        text = f"{filters.integer(report.outside_default_count)} ({share})"
+        facts.append(Fact(name="outside the default bound", value=text))
+    return tuple(facts)
+
+
+def _nonfinite(report: TensorReport) -> str:
+    if not report.nonfinite:
+        return "0"
+    infinite = report.nonfinite - report.nan
+    return f"{filters.integer(report.nan)} NaN, {filters.integer(infinite)} infinite"
+
+
+def _identity(report: TensorReport) -> tuple[Fact, ...]:
+    fans = f"fan_in {report.fan_in}, fan_out {report.fan_out}"
+    unknown = report.fan_in is None and report.fan_out is None
+    facts = [
+        Fact(name="layer", value=_sure(report.kind, report.kind_certainty)),
+        Fact(name="role", value=report.role.replace("_", " ")),
+        Fact(name="fans", value="unknown" if unknown else _sure(fans, report.fan_certainty)),
+        Fact(name="known from", value=report.evidence),
+        Fact(name="shape", value=filters.shape(report.shape)),
+        Fact(name="strides", value=", ".join(map(str, report.strides)) or "none"),
+        Fact(name="dtype", value=report.dtype),
+        Fact(name="module", value=shortened(report.module, LONGEST_NAME) or "the model itself"),
+    ]
+    if report.group:
+        facts.append(Fact(name="group", value=shortened(report.group, LONGEST_NAME)))
+    if report.alias_of is not None:
+        facts.append(Fact(name="same values as", value=f"tensor {report.alias_of}"))
+    if report.structure is not None:
+        detail = report.structure.detail or report.structure.kind
+        facts.append(Fact(name="structure", value=detail))
+    sign = SIGN_ICONS[report.sign]
+    facts.append(Fact(name="status", value=f"{sign} {report.status.replace('_', ' ')}"))
+    return tuple(facts)

@@ -1,0 +1,20 @@
+"""Real worker processes on a temporary data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from working_service import checkpoint, with_service
+
+__all__ = ["checkpoint", "with_service"]
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """No test may leave a process behind."""
+    yield
+    left = psutil.Process().children(recursive=True)
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert not alive, alive

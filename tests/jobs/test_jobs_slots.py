@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from app.config import Settings
+from app.jobs import slots
+
+
+def test_the_lowest_free_name_is_taken(tmp_path):
+    first, second = (slots.claim(tmp_path, "local") for _ in range(2))
+    assert (first.name, second.name) == ("local-0", "local-1")
+    first.release()
+    again = slots.claim(tmp_path, "local")
+    assert again.name == "local-0"
+    for slot in (second, again):
+        slot.release()
+
+
+def test_the_name_of_a_killed_process_is_free(tmp_path):
+    hold = (
+        "import pathlib, sys; from app.jobs import slots;"
+        "print(slots.claim(pathlib.Path(sys.argv[1]), 'local').name, flush=True);"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"local-0\n"
+        with slots.held_if_dead(tmp_path, "local-0") as dead:
+            assert not dead
+        process.kill()
+        process.wait()
+        with slots.held_if_dead(tmp_path, "local-0") as dead:
+            assert dead
+
+
+def test_no_worker_takes_a_name_that_is_being_taken_over(tmp_path):
+    slots.claim(tmp_path, "local").release()
+    with slots.held_if_dead(tmp_path, "local-0"):
+        other = slots.claim(tmp_path, "local")
+        assert other.name == "local-1"
+    other.release()
+
+
+def test_only_names_of_this_machine_are_neighbours(tmp_path):
+    slot = slots.claim(tmp_path, "host-a")
+    assert slot.is_neighbour("host-a-7")
+    assert not slot.is_neighbour("host-b-7")
+    assert not slot.is_neighbour("")
+    slot.release()
+
+
+def test_a_worker_is_alive_while_its_last_sign_of_life_is_recent(tmp_path):
+    slot = slots.claim(tmp_path, "local")
+    assert slots.alive(tmp_path, within_seconds=60) == 1
+    os.utime(tmp_path / "local-0", (0, 0))
+    assert slots.alive(tmp_path, within_seconds=60) == 0
+    slot.beat()
+    assert slots.alive(tmp_path, within_seconds=60) == 1
+    slot.release()
+
+
+def test_machines_that_share_a_database_keep_names_apart(tmp_path):
+    local = Settings(_env_file=None, data_dir=tmp_path)
+    shared = Settings(_env_file=None, data_dir=tmp_path, database_url="postgresql://h/d")
+    assert slots.place(local) == "local"
+    assert slots.place(shared) != "local"

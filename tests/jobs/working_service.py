@@ -1,0 +1,178 @@
+"""Real worker processes on a temporary data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from app.config import Settings
+from app.jobs import engine
+from app.jobs.submit import Submitter
+from app.jobs.supervisor import environment
+from app.store import database
+from app.store.blobs import Blobs
+from app.store.facts import Run
+from app.store.runs import Runs
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120  # a deadline for a loaded machine, never a duration that is waited for
+
+
+class Service:
+    """The store, the queue and worker processes that can be killed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.workers: list[subprocess.Popen[bytes]] = []
+        engine.prepare(settings)
+        self.tables = database.connect(settings)
+        self.runs = Runs(self.tables)
+        self.blobs = Blobs(settings.data_dir / "blobs")
+        self.submitter = Submitter(settings, self.runs, self.blobs)
+
+    def start(self, count: int = 1) -> None:
+        """Start workers as the service starts them."""
+        for _ in range(count):
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "app.jobs"],
+                cwd=ROOT,
+                env=os.environ | environment(self.settings),
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self.workers.append(worker)
+
+    def kill(self, number: int = 0) -> None:
+        """SIGKILL one worker and see that its children end with it."""
+        worker = self.workers.pop(number)
+        family = psutil.Process(worker.pid).children(recursive=True)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        assert worker.stdin is not None
+        worker.stdin.close()
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+        assert not alive
+
+    def child(self, number: int = 0) -> psutil.Process | None:
+        """The sandboxed child that a worker has at work, or None."""
+        for server in psutil.Process(self.workers[number].pid).children():
+            for child in server.children():
+                return child
+        return None
+
+    def kill_a_child(self, number: int = 0) -> None:
+        """SIGKILL the child of a worker, if it has one at work."""
+        child = self.child(number)
+        if child is not None:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    def kill_all(self) -> None:
+        """SIGKILL every worker."""
+        while self.workers:
+            self.kill()
+
+    async def submit(self, content: bytes, name: str = "model.safetensors") -> Run:
+        """Keep a file and order its analysis."""
+
+        async def body() -> AsyncIterator[bytes]:
+            yield content
+
+        received = await self.blobs.receive(body(), limit=2**30)
+        file = await self.runs.add_file(received, name=name)
+        return await self.submitter.submit(file.id)
+
+    async def until(self, run: Run, wanted: Callable[[Run], bool]) -> Run:
+        """The run once it is as wanted."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        async for now in self.submitter.events(run.id):
+            if wanted(now):
+                return now
+            assert time.monotonic() < deadline, now
+        raise AssertionError(f"never came about: {await self.runs.find(run.id)}")
+
+    async def finished(self, run: Run) -> Run:
+        """The run once nothing more will happen to it."""
+        return await self.until(run, lambda now: now.finished)
+
+    async def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        async with database.reading(self.tables).connect() as connection:
+            found = await connection.execute(sa.text(query), values)
+            return [tuple(row) for row in found]
+
+    async def eventually(self, query: str, wanted: tuple[Any, ...]) -> None:
+        """Return once the database's one row is as wanted."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := await self.rows(query)) != [wanted]:
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self.kill_all()
+        await self.submitter.close()
+        await self.tables.dispose()
+
+
+@pytest.fixture
+def with_service(tmp_path: Path) -> Callable[..., Any]:
+    """Runs an asynchronous test body with a service; settings as keyword arguments."""
+
+    async def run(body: Callable[[Service], Any], settings: Settings) -> Any:
+        service = Service(settings)
+        try:
+            return await body(service)
+        finally:
+            await service.close()
+
+    def start(body: Callable[[Service], Any], **values: Any) -> Any:
+        chosen: dict[str, Any] = {
+            "poll_seconds": 0.1,
+            "heartbeat_seconds": 0.5,
+            "part_bytes": 1,  # one tensor a part
+            "min_free_bytes": 0,
+        }
+        folder = tmp_path / "data"
+        settings = Settings(_env_file=None, data_dir=folder, **(chosen | values))
+        return asyncio.run(run(body, settings))
+
+    return start
+
+
+@pytest.fixture
+def checkpoint() -> Callable[..., bytes]:
+    """Makes a safetensors file of linear layers with torch's default law."""
+
+    def make(layers: int = 3, width: int = 64, seed: int = 0) -> bytes:
+        random = np.random.default_rng(seed)
+        bound = width**-0.5
+        data, header = [], {}
+        for layer in range(layers):
+            values = random.uniform(-bound, bound, (width, width)).astype("<f4").tobytes()
+            start = sum(map(len, data))
+            header[f"{layer}.weight"] = {
+                "dtype": "F32",
+                "shape": [width, width],
+                "data_offsets": [start, start + len(values)],
+            }
+            data.append(values)
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        return len(text).to_bytes(8, "little") + text + b"".join(data)
+
+    return make
