@@ -22,7 +22,10 @@ lint: $(VENV)/.tested
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --check --lint --quiet
 
+# Other libraries' models are drawn fresh here; torchvision's own torch is not wanted.
 acceptance: $(VENV)/.tested
+	$(PIP) transformers
+	$(PIP) --no-deps timm torchvision
 	$(BIN)/python -m pytest -m acceptance tests
 
 bench: $(VENV)/.tested

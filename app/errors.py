@@ -109,11 +109,25 @@ class NotFound(InitscopeError):
     hint = "It may have been deleted. Upload the file again to see its report."
 
 
+class UnknownTopic(NotFound):
+    """There is no explanation of {topic}; there is one of {known}."""
+
+    code = "unknown_topic"
+    hint = "Open /why/sqrt5; every explanation leads to the others."
+
+
 class NotReady(InitscopeError):
     """The analysis has not finished: it is {state}."""
 
     code = "not_ready"
     hint = "Wait for it at /jobs/, or follow /api/v1/runs/ID/events."
+
+
+class NoReport(InitscopeError):
+    """There is no report: the analysis has {state}."""
+
+    code = "no_report"
+    hint = "GET /api/v1/runs/ID says why; POST /api/v1/runs analyses the file again."
 
 
 class Invalid(InitscopeError):

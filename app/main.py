@@ -16,7 +16,8 @@ from app.jobs.submit import Submitter
 from app.store import database
 from app.store.blobs import Blobs
 from app.store.runs import Runs
-from app.web import api, catalogue, health, home, pages, problems
+from app.store.seeds import Seeds
+from app.web import api, catalogue, health, home, pages, problems, seeds, tensors, why
 from app.web.assets import VersionedFiles, folder
 from app.web.deps import Services
 from app.web.headers import Border
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Border, hosts=[*chosen.allowed_hosts, chosen.host])
-    for room in (home, pages, api, catalogue, health):
+    for room in (home, pages, tensors, seeds, why, api, catalogue, health):
         app.include_router(room.router)
     app.mount("/static", VersionedFiles(directory=folder("static")), name="static")
     return app
@@ -57,9 +58,10 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         tables = database.connect(settings)
         blobs = Blobs(settings.data_dir / "blobs", min_free_bytes=settings.min_free_bytes)
         runs = Runs(tables)
-        submitter = Submitter(settings, runs, blobs)
+        searches = Seeds(tables)
+        submitter = Submitter(settings, runs, blobs, searches)
         app.state.services = Services(
-            settings=settings, runs=runs, blobs=blobs, submitter=submitter
+            settings=settings, runs=runs, blobs=blobs, seeds=searches, submitter=submitter
         )
         try:
             yield

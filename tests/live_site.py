@@ -7,9 +7,10 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import zip_longest
 
 import uvicorn
-from sample_models import overview
+from sample_models import overview, packed
 
 from app.config import Settings
 from app.core.report import Overview, RunReport
@@ -21,13 +22,16 @@ from app.store.facts import Measured, Part
 from app.store.runs import Runs
 
 Reports = Sequence[bytes]  # JSON of a TensorReport each, in file order
+Sketches = Sequence[bytes]  # packed, in file order; empty where no tensor has one
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _store(settings: Settings, name: str, shown: Overview, reports: Reports) -> str:
+async def _store(
+    settings: Settings, name: str, shown: Overview, reports: Reports, sketches: Sketches
+) -> str:
     engine = database.connect(settings)
     runs, attempts = Runs(engine), Attempts(engine)
     blobs = Blobs(settings.data_dir / "blobs", min_free_bytes=0)
@@ -38,8 +42,8 @@ async def _store(settings: Settings, name: str, shown: Overview, reports: Report
     part = Part(number=0, tensors=len(reports), todo=b"[]")
     await attempts.plan(run.job, inventory=b"{}", parts=[part])
     measured = [
-        Measured(index=index, report=document, sketch=None)
-        for index, document in enumerate(reports)
+        Measured(index=index, report=document, sketch=packed)
+        for index, (document, packed) in enumerate(zip_longest(reports, sketches))
     ]
     await attempts.measured(run.job, 0, measured)
     await attempts.finish(run.job, overview=shown, reports=reports)
@@ -57,14 +61,15 @@ class LiveSite:
     def add(self, report: RunReport, name: str) -> str:
         """The id of a finished run with this report."""
         reports = [documents.dump(tensor) for tensor in report.tensors]
-        return self.put(name, overview(report), reports)
+        sketches = [packed(index) for index in range(len(reports))]
+        return self.put(name, overview(report), reports, sketches)
 
-    def put(self, name: str, shown: Overview, reports: Reports) -> str:
+    def put(self, name: str, shown: Overview, reports: Reports, sketches: Sketches = ()) -> str:
         """The same from an overview and the reports behind it."""
         # In a thread of its own: Playwright's loop runs in the one of the test.
         with ThreadPoolExecutor(1) as aside:
             return aside.submit(
-                lambda: asyncio.run(_store(self.settings, name, shown, reports))
+                lambda: asyncio.run(_store(self.settings, name, shown, reports, sketches))
             ).result()
 
 

@@ -6,6 +6,7 @@ What fits is known from how the values were drawn, so no judgement is needed to 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import Counter
 
@@ -19,6 +20,7 @@ from app.core.report import (
     DefaultLaw,
     Finding,
     Overview,
+    RecipeLine,
     RunReport,
     Source,
     Step,
@@ -26,11 +28,13 @@ from app.core.report import (
     Summary,
     TensorReport,
     TensorRow,
+    UnitSpread,
 )
 from app.core.schemes import laws_at
 from app.core.sketch import sketch
 
 HOSTILE = "<img src=x onerror=alert(1)>.weight"
+VARIANTS = 16  # draws of each kind, enough to look different
 EXPECTED = {"torch_default", "constant"}
 NAMES = {
     "torch_default": "PyTorch default",
@@ -115,10 +119,24 @@ def candidates(scheme: str, shape: tuple[int, ...], std: float) -> tuple[Candida
     return tuple(found)
 
 
-def tensor(
-    index: int, name: str, scheme: str, shape: tuple[int, ...], rng: np.random.Generator
-) -> TensorReport:
-    values = draw(rng, scheme, shape)
+@functools.cache
+def values_of(scheme: str, shape: tuple[int, ...], variant: int) -> np.ndarray:
+    return draw(np.random.default_rng((7, variant)), scheme, shape)
+
+
+def packed(index: int) -> bytes:
+    """The sketch of the tensor at this place of a model, as the store keeps it."""
+    _, scheme, shape = planned(index)
+    return _packed(scheme, shape, index % VARIANTS)
+
+
+@functools.cache
+def _packed(scheme: str, shape: tuple[int, ...], variant: int) -> bytes:
+    return sketch(values_of(scheme, shape, variant), dtype="float32").to_bytes()
+
+
+def tensor(index: int, name: str, scheme: str, shape: tuple[int, ...]) -> TensorReport:
+    values = values_of(scheme, shape, index % VARIANTS)
     weight = len(shape) > 1
     fan_in = math.prod(shape[1:]) if weight else None
     default = default_of(fan_in) if fan_in else None
@@ -184,6 +202,17 @@ def tensor(
         structure=Structure(kind="constant", value=constant) if constant is not None else None,
         histogram=None if constant is not None else tensor_histogram(packed, bound=bound),
         profiles=drawn,
+        units=spread(values) if weight and constant is None else None,
+    )
+
+
+def spread(values: np.ndarray) -> UnitSpread:
+    rows = values.reshape(values.shape[0], -1).astype(np.float64)
+    return UnitSpread(
+        units=rows.shape[0],
+        count=rows.shape[1],
+        means=tuple(rows.mean(axis=1).tolist()),
+        stds=tuple(rows.std(axis=1).tolist()),
     )
 
 
@@ -212,38 +241,35 @@ def row(report: TensorReport) -> TensorRow:
     )
 
 
-def plan(tensors: int) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Name, scheme and shape of each tensor: mostly default, a few exceptions."""
-    odd = {
-        10: "kaiming_normal(fan_in,relu)",
-        12: "kaiming_normal(fan_in,relu)",
-        20: "normal(0.02)",
-        24: "xavier_uniform(gain=1)",
-        30: "scaled",
-        34: "zeros",
-    }
-    found = []
-    for at in range(tensors):
-        block, part = divmod(at, 4)
-        if part % 2 == 0:
-            scheme = odd.get(at % 400, "torch_default")
-            found.append((f"blocks.{block}.{'up' if part else 'down'}.weight", scheme, (96, 96)))
-        elif part == 1:
-            found.append((f"blocks.{block}.norm.weight", "ones", (96,)))
-        else:
-            found.append((f"blocks.{block}.norm.bias", "zeros", (96,)))
-    return found
+ODD = {
+    10: "kaiming_normal(fan_in,relu)",
+    12: "kaiming_normal(fan_in,relu)",
+    20: "normal(0.02)",
+    24: "xavier_uniform(gain=1)",
+    30: "scaled",
+    34: "zeros",
+}
+
+
+def planned(at: int) -> tuple[str, str, tuple[int, ...]]:
+    """Name, scheme and shape of the tensor at a place: mostly default, a few exceptions."""
+    block, part = divmod(at, 4)
+    if part % 2 == 0:
+        scheme = ODD.get(at % 400, "torch_default")
+        return f"blocks.{block}.{'up' if part else 'down'}.weight", scheme, (96, 96)
+    if part == 1:
+        return f"blocks.{block}.norm.weight", "ones", (96,)
+    return f"blocks.{block}.norm.bias", "zeros", (96,)
 
 
 def model(tensors: int = 40, *, names: dict[int, str] | None = None) -> RunReport:
     """A report of `tensors` tensors, some of them renamed."""
-    rng = np.random.default_rng(7)
     known: dict[tuple[str, tuple[int, ...], int], TensorReport] = {}
     reports = []
-    for index, (name, scheme, shape) in enumerate(plan(tensors)):
-        key = (scheme, shape, index % 16)  # 16 draws of each kind are enough to look different
+    for index, (name, scheme, shape) in enumerate(map(planned, range(tensors))):
+        key = (scheme, shape, index % VARIANTS)
         if key not in known:
-            known[key] = tensor(index, name, scheme, shape, rng)
+            known[key] = tensor(index, name, scheme, shape)
         shown = (names or {}).get(index, name)
         reports.append(dataclasses.replace(known[key], index=index, name=shown))
     return RunReport(
@@ -274,6 +300,24 @@ def _summary(reports: list[TensorReport]) -> Summary:
         signs=dict(signs),
         main_scheme="torch_default",
         alpha=1e-5,
+        recipe=_recipe(reports),
+    )
+
+
+def _recipe(reports: list[TensorReport]) -> tuple[RecipeLine, ...]:
+    weights = [report for report in reports if len(report.shape) > 1]
+    fit = tuple(report.index for report in weights if "torch_default" in report.schemes)
+    return (
+        RecipeLine(
+            layer="linear layers",
+            scheme="torch_default",
+            name="PyTorch default",
+            text=f"PyTorch default on {len(fit)} of {len(weights)} linear layers",
+            tensors=fit,
+            breaks=tuple(report.index for report in weights if report.index not in fit),
+            p_value=0.4,
+            log_likelihood=None,
+        ),
     )
 
 

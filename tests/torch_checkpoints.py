@@ -9,6 +9,7 @@ import torch
 
 from app.core import judgement, verdicts
 from app.core.checkpoint import Checkpoint, ModuleRecord, StoredTensor
+from app.core.measurement import places_of
 from app.core.report import Source
 from app.core.sketch import sketch
 from app.readers.naming import describe
@@ -27,6 +28,9 @@ class Stored:
 
 def stored(tensors: dict[str, torch.Tensor], *, modules=(), parameters=None) -> Stored:
     """A state dict; with `parameters` given, the file tells them from buffers."""
+    first: dict[tuple[int, tuple[int, ...], tuple[int, ...]], int] = {}
+    for index, value in enumerate(tensors.values()):
+        first.setdefault(_memory(value), index)
     listed = tuple(
         StoredTensor(
             index=index,
@@ -37,11 +41,17 @@ def stored(tensors: dict[str, torch.Tensor], *, modules=(), parameters=None) -> 
             strides=tuple(value.stride()),
             offset=0,
             parameter=None if parameters is None else name in parameters,
+            alias_of=first[_memory(value)] if first[_memory(value)] < index else None,
         )
         for index, (name, value) in enumerate(tensors.items())
     )
     checkpoint = Checkpoint(format="torch zip", tensors=listed, modules=tuple(modules))
     return Stored(checkpoint=checkpoint, values=tuple(v.detach() for v in tensors.values()))
+
+
+def _memory(value: torch.Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Which elements a tensor lies over."""
+    return value.data_ptr() or id(value), tuple(value.shape), tuple(value.stride())
 
 
 def whole_module(model: torch.nn.Module) -> Stored:
@@ -75,7 +85,11 @@ def judged(source: Stored) -> verdicts.Conclusion:
     for (tensor, about), value in zip(pairs, source.values, strict=True):
         limit = judgement.limit_of(about, tensor)
         seen = sketch(numbers(value), dtype=tensor.dtype, limit=limit)
-        reports.append(judgement.judge(tensor, about, seen, alpha=alpha))
+        blocks = judgement.blocks_of(about, tensor)
+        places = None
+        if judgement.is_judged(about, tensor):
+            places = places_of(numbers(value), seen, blocks=blocks)
+        reports.append(judgement.judge(tensor, about, seen, alpha=alpha, places=places))
     return verdicts.conclude(source=SOURCE, checkpoint=checkpoint, reports=reports, alpha=alpha)
 
 

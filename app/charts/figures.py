@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.charts import frame
+from app.charts.bands import DOT, BandPlot
 from app.charts.histogram import BOTTOM, LEFT, RIGHT, TOP, WIDTH
 from app.charts.style import VARIABLES
 from app.charts.tensors import Curve, TensorFigure
@@ -108,3 +110,68 @@ def plotly(drawn: TensorFigure, *, log: bool) -> dict[str, Any]:
     }
     data = [_bars(drawn), *(_line(curve) for curve in drawn.curves)]
     return {"data": data, "layout": layout, "config": CONFIG}
+
+
+def _level(y: float, hue: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "x0": 0,
+        "x1": 1,
+        "xref": "paper",
+        "y0": y,
+        "y1": y,
+        "line": {"color": hue, "width": 1.5},
+    }
+
+
+def _shade(plot: BandPlot, hue: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": _rounded((*plot.edges, *plot.edges[::-1])),
+        "y": _rounded((*plot.high, *plot.low[::-1])),
+        "fill": "toself",
+        "fillcolor": hue,
+        "opacity": 0.18,
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
+
+
+def _measured(plot: BandPlot) -> dict[str, Any]:
+    dots = plot.key == "units"
+    place = "unit %{x}: ×%{y:.4g}" if dots else "%{x:.3g}: %{y:+.3g}"
+    return {
+        "type": "scatter",
+        "mode": "markers" if dots else "lines",
+        "x": _rounded(plot.x),
+        "y": _rounded(plot.y),
+        "hovertemplate": f"{place}<extra></extra>",
+        "line": {"color": VARIABLES.ink, "width": 1.6},
+        "marker": {"color": VARIABLES.ink, "size": DOT, "opacity": 0.6},
+    }
+
+
+def banded(plot: BandPlot) -> dict[str, Any]:
+    """Data, layout and config of a measured line or dots beside their band."""
+    hue = VARIABLES.family(plot.family)
+    layout = {
+        "margin": {
+            "l": frame.LEFT,
+            "r": frame.RIGHT,
+            "t": frame.TOP,
+            "b": frame.BOTTOM,
+            "pad": 0,
+        },
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": "zoom",
+        "paper_bgcolor": VARIABLES.page,
+        "plot_bgcolor": VARIABLES.page,
+        "font": {"color": VARIABLES.quiet, "size": 12},
+        "xaxis": {**_axis(plot.x_title), "range": list(plot.x_range)},
+        "yaxis": {**_axis(plot.y_title), "range": list(plot.y_range), "nticks": 6},
+        "shapes": [_level(plot.middle, hue)],
+        "meta": {"width": frame.WIDTH},
+    }
+    return {"data": [_shade(plot, hue), _measured(plot)], "layout": layout, "config": CONFIG}

@@ -1,4 +1,4 @@
-"""The command line: `initscope serve | worker | analyze`."""
+"""The command line: `initscope serve | worker | analyze | seed`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_worker(commands)
     _add_analyze(commands)
+    _add_seed(commands)
     return root
 
 
@@ -88,6 +89,13 @@ def _add_analyze(commands: Commands) -> None:
     analyze.add_argument(
         "--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a finding, or worse"
     )
+
+
+def _add_seed(commands: Commands) -> None:
+    seed = commands.add_parser("seed", help="which torch.manual_seed drew a checkpoint")
+    seed.add_argument("path", type=Path, metavar="PATH", help="a checkpoint file")
+    seed.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    seed.add_argument("--full", action="store_true", help="try all 2³² seeds if need be: minutes")
 
 
 def _settings(asked: argparse.Namespace) -> Settings:

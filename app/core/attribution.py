@@ -10,26 +10,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.core.distributions import (
-    FORMATS,
-    Constant,
-    Normal,
-    Orthogonal,
-    TruncatedNormal,
-    Uniform,
-    rounded,
-    storage_limit,
-)
+from app.core.catalogue import BY_ID
+from app.core.distributions import FORMATS, Constant, Orthogonal, rounded, storage_limit
+from app.core.frames import is_frame, no_draw, orthogonal_test
 from app.core.freescale import Fit, blurred_edge, free_fit
-from app.core.goodness import Sample, Verdict, assess, usual_extreme
+from app.core.goodness import Sample, Verdict, assess
+from app.core.lines import lines_of
+from app.core.matrix import Places
+from app.core.precision import effective_dtype, narrowed
+from app.core.ranking import log_likelihood, ordered, with_inseparable
+from app.core.reasons import TEST_NAMES, explained, outside
 from app.core.report import Candidate, Status
-from app.core.schemes import BY_ID, ORDER, LawAtShape
+from app.core.schemes import LawAtShape
 from app.core.statistics import Sketch, distribution_function
-from app.core.structure import effective_dtype
-from app.core.wording import count, factor, number, probability
+from app.core.wording import number
 
 FEW = 30  # values below which no law can be told from another
-RARITY_NATS = 4.6  # a rarer scheme must be 100 times likelier to be listed first
+HALVES = ("bfloat16", "float16")  # dtypes that a constant in a wider file may have passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,46 +44,73 @@ class Attribution:
         return tuple(i for c in self.candidates if c.rejected_by is None for i in c.ids)
 
 
-def attribute(sketch: Sketch, laws: Sequence[LawAtShape], *, alpha: float) -> Attribution:
+def attribute(
+    sketch: Sketch, laws: Sequence[LawAtShape], *, alpha: float, places: Places | None = None
+) -> Attribution:
     """Test every law against a tensor's values.
 
     Args:
         sketch: With at least one finite value.
         laws: Of the catalogue at this shape.
         alpha: Level of each candidate's test, between 0 and 1.
+        places: Where the values stand; without it, rows and columns are not tested.
     """
     if sketch.constant is not None and (sketch.count > 1 or _listed(sketch.constant, laws)):
         return _constant(sketch, laws)
-    sample = sample_of(sketch)
+    sample = sample_of(sketch, places)
     wanted = [law for law in laws if not isinstance(law.distribution, Constant) or _default(law)]
     found = [_candidate(law, sample, sketch, alpha) for law in wanted]
-    candidates = _sorted(found, orthogonal_first=_is_telling(sample))
+    told = with_inseparable(found, [law.distribution for law in wanted], n=sample.n, alpha=alpha)
+    telling = sample.orthogonality is not None or _is_telling(sample)
+    candidates = ordered(told, orthogonal_first=telling)
     if sample.n < FEW:
         return Attribution(candidates=candidates, status="too_small")
     if any(c.rejected_by is None for c in candidates):
         return Attribution(candidates=candidates, status="consistent")
+    if is_frame(sample.orthogonality):
+        return Attribution(candidates=candidates, status="unlisted_scale")
+    return _unlisted(candidates, sample, alpha, fanned=_has_fans(laws))
+
+
+def _unlisted(
+    candidates: tuple[Candidate, ...], sample: Sample, alpha: float, *, fanned: bool
+) -> Attribution:
+    """No listed law fits: a law at another scale, a draw that was moved a little, or neither.
+
+    Nobody draws biases and the like from a normal of an unlisted spread, and trained ones look
+    so while they are short: of such a tensor, the fit is told but not believed.
+    """
     fit = free_fit(sample, alpha)
     if fit is not None and fit.law == "uniform":
         moved = blurred_edge(candidates, sample)
         if moved is not None:
             return Attribution(candidates=candidates, status="not_at_init", moved_from=moved)
-    status: Status = "not_at_init" if fit is None else "unlisted_scale"
+    believed = fit is not None and (fanned or fit.telling)
+    status: Status = "unlisted_scale" if believed else "not_at_init"
     return Attribution(candidates=candidates, status=status, fit=fit)
 
 
-def sample_of(sketch: Sketch) -> Sample:
-    """What the tests need of a sketch."""
-    points, shares = distribution_function(sketch)
+def _has_fans(laws: Sequence[LawAtShape]) -> bool:
+    return any(BY_ID[i].fan != "none" for law in laws for i in law.ids if i != "torch_default")
+
+
+def sample_of(sketch: Sketch, places: Places | None = None) -> Sample:
+    """What the tests need of a sketch and of the places of its values."""
+    dtype = effective_dtype(sketch)
+    matrix = places.matrix if places else None
+    points, shares = distribution_function(narrowed(sketch))
     ends = (abs(end) for end in (sketch.minimum, sketch.maximum) if end is not None)
     return Sample(
         n=sketch.finite,
-        dtype=effective_dtype(sketch),
+        dtype=dtype,
         largest=max(ends, default=0.0),
         mean=sketch.mean,
         second=sketch.second_moment or 0.0,
         zeros=sketch.zeros,
         points=points,
         shares=shares,
+        lines=lines_of(matrix, dtype=dtype) if matrix else None,
+        orthogonality=places.orthogonality if places else None,
     )
 
 
@@ -95,7 +119,9 @@ def _default(law: LawAtShape) -> bool:
 
 
 def _is_value(value: float, constant: float, dtype: str) -> bool:
-    return value in (constant, rounded(constant, dtype))
+    """Whether a stored value is the constant, as one of the dtypes it may have passed rounds it."""
+    halves = HALVES if math.isclose(value, constant, rel_tol=0.1) else ()
+    return value == constant or any(value == rounded(constant, d) for d in (dtype, *halves))
 
 
 def _listed(value: float, laws: Sequence[LawAtShape]) -> bool:
@@ -122,7 +148,7 @@ def _constant(sketch: Sketch, laws: Sequence[LawAtShape]) -> Attribution:
         elif _default(law):
             reason = f"every value is {number(value)}: nothing was drawn"
             found.append(_line(law, sketch, rejected_by="constant", reason=reason))
-    candidates = _sorted(found, orthogonal_first=False)
+    candidates = ordered(found, orthogonal_first=False)
     as_default = any("torch_default" in c.ids and c.rejected_by is None for c in candidates)
     return Attribution(candidates=candidates, status="consistent" if as_default else "structured")
 
@@ -165,26 +191,25 @@ def _candidate(law: LawAtShape, sample: Sample, sketch: Sketch, alpha: float) ->
         return _line(law, sketch, rejected_by="constant", reason=reason)
     limit = math.inf if drawn.bound is None else storage_limit(drawn.bound, sample.dtype)
     if sample.largest > limit:
-        reason = _outside(sketch, sample, drawn.bound or 0.0, limit)
+        reason = outside(sketch, sample, drawn.bound or 0.0, limit)
         return _line(law, sketch, rejected_by="support", reason=reason)
     if isinstance(drawn, Orthogonal):
         return _orthogonal(law, drawn, sample, sketch)
+    if is_frame(sample.orthogonality):
+        return _line(law, sketch, rejected_by="rows", reason=no_draw(sample.orthogonality))
     verdict = assess(drawn, sample, stop_below=alpha)
     line = _line(law, sketch, verdict=verdict)
     if verdict.p_value < alpha:
-        name = "shape" if verdict.test == "gap" else verdict.test
-        line = replace(line, rejected_by=name, reason=_explained(verdict, drawn, sample))
+        name = TEST_NAMES.get(verdict.test, verdict.test)
+        line = replace(line, rejected_by=name, reason=explained(verdict, drawn, sample))
     return replace(line, log_likelihood=log_likelihood(drawn, sample))
 
 
-def _outside(sketch: Sketch, sample: Sample, bound: float, limit: float) -> str:
-    exact = sketch.limit is not None and sketch.limit == limit
-    many = f"{count(sketch.below + sketch.above)} values lie outside; " if exact else ""
-    return f"{many}the largest |x| is {number(sample.largest)}, the bound {number(bound)}"
-
-
 def _orthogonal(law: LawAtShape, drawn: Orthogonal, sample: Sample, sketch: Sketch) -> Candidate:
-    """Only Σw² is compared: gain²·min(rows, columns), exactly, which a draw meets by chance."""
+    """W·Wᵀ where it is known; else Σw² alone, gain²·min(rows, columns), met by chance too."""
+    if sample.orthogonality is not None:
+        refuted, reason = orthogonal_test(drawn, sample.orthogonality)
+        return _line(law, sketch, rejected_by=refuted, reason=reason)
     away = abs(sample.second / drawn.std**2 - 1)
     if away > _orthogonal_tolerance(sample):
         reason = f"Σw² is {1 + away:.6f} or 1/{1 + away:.6f} of what orthogonal rows give exactly"
@@ -205,60 +230,3 @@ def _is_telling(sample: Sample) -> bool:
     Σx²/σ²n is normal about 1 with variance 2/n: within ±t it lies with chance t·√(n/π).
     """
     return _orthogonal_tolerance(sample) * math.sqrt(sample.n / math.pi) < 0.01
-
-
-def _explained(verdict: Verdict, drawn: Uniform | Normal | TruncatedNormal, sample: Sample) -> str:
-    statistic, p = verdict.statistic, probability(verdict.p_value)
-    match verdict.test:
-        case "scale" if isinstance(drawn, Uniform):
-            return (
-                f"the largest |x|, {number(sample.largest)}, stays short of "
-                f"the bound {number(drawn.bound)} ({p})"
-            )
-        case "scale":
-            return f"the spread is {factor(statistic)} that of the scheme ({p})"
-        case "mean":
-            errors = f"{abs(statistic):.1f} standard errors"
-            return f"the mean {number(sample.mean)} is {errors} off 0 ({p})"
-        case "extreme" if not isinstance(drawn, Uniform):
-            usual = f"{count(sample.n)} draws reach about {usual_extreme(drawn, sample.n):.2f} σ"
-            return f"the largest |x| is {statistic:.2f} σ, where {usual} ({p})"
-        case "zeros":
-            drawn_zeros = f"a draw has about {number(statistic)}"
-            return f"{count(sample.zeros)} exact zeros, where {drawn_zeros} ({p})"
-        case "gap":
-            return f"the distribution differs by {100 * statistic:.2g} % at its widest ({p})"
-        case _:
-            return f"the shape differs: A² = {number(statistic)} ({p})"
-
-
-def log_likelihood(law: Uniform | Normal | TruncatedNormal, sample: Sample) -> float:
-    """Log density of the values under a law that allows them all, in nats."""
-    n = sample.n
-    if isinstance(law, Uniform):
-        return -n * math.log(2 * law.bound)
-    spread, mass = law.std, 1.0
-    if isinstance(law, TruncatedNormal):
-        spread, mass = law.parent, math.erf(law.cut / math.sqrt(2))
-    constant = math.log(spread * math.sqrt(2 * math.pi) * mass)
-    return -n * (constant + sample.second / (2 * spread * spread))
-
-
-def _sorted(candidates: list[Candidate], *, orthogonal_first: bool) -> tuple[Candidate, ...]:
-    """Survivors by likelihood with a prior for the usual schemes, then the rest by closeness."""
-
-    def key(line: Candidate) -> tuple[bool, float, int]:
-        place = min(ORDER[i] for i in line.ids)
-        if line.rejected_by is None:
-            return False, -_score(line, orthogonal_first=orthogonal_first), place
-        away = abs(math.log(line.std_ratio)) if line.std_ratio else math.inf
-        return True, -1.0 if "torch_default" in line.ids else away, place
-
-    return tuple(sorted(candidates, key=key))
-
-
-def _score(line: Candidate, *, orthogonal_first: bool) -> float:
-    if line.log_likelihood is None:
-        return math.inf if line.law == "constant" or orthogonal_first else -math.inf
-    rarity = min(BY_ID[i].rarity for i in line.ids)
-    return line.log_likelihood - RARITY_NATS * rarity

@@ -36,10 +36,10 @@ def no_cells() -> Cells:
 
 def join(low: Ends, high: Ends, counts: Counts) -> Cells:
     """Disjoint cells from intervals in any order; intervals that overlap become one."""
+    if low.size == 0 or (low[1:] > high[:-1]).all():
+        return Cells(low=low + 0.0, high=high + 0.0, counts=counts)
     order = np.argsort(low, kind="stable")
     low, high, counts = low[order], high[order], counts[order]
-    if low.size == 0:
-        return no_cells()
     reach = np.maximum.accumulate(high)
     first = np.concatenate(([0], np.flatnonzero(low[1:] > reach[:-1]) + 1))
     last = np.concatenate((first[1:] - 1, [low.size - 1]))
@@ -47,6 +47,15 @@ def join(low: Ends, high: Ends, counts: Counts) -> Cells:
     return Cells(
         low=low[first] + 0.0, high=reach[last] + 0.0, counts=np.add.reduceat(counts, first)
     )
+
+
+def turned(column: np.ndarray, start: int) -> np.ndarray:
+    """What is behind `start`, backwards, and then what is before it.
+
+    Floats stand in the order of their values, when those of their patterns are turned at the
+    first negative one.
+    """
+    return np.concatenate((column[start:][::-1], column[:start]))
 
 
 def merge_cells(a: Cells, b: Cells) -> Cells:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-CHUNK = 2**21  # values; the only copy ever made of a tensor is one chunk of it
+CHUNK = 2**22  # values; the only copy ever made of a tensor is one chunk of it
 
 
 def memory_order(values: np.ndarray) -> tuple[np.ndarray, int]:
@@ -18,13 +18,12 @@ def memory_order(values: np.ndarray) -> tuple[np.ndarray, int]:
     Returns:
         A view that repeats nothing, and the number of times each of its elements counts.
     """
-    if values.size == 0:
-        return values.reshape(-1)[:0], 1
+    if values.flags.c_contiguous:
+        return values.reshape(-1), 1
     repeats = 1
     for size, stride in zip(values.shape, values.strides, strict=True):
         repeats *= size if stride == 0 else 1
-    kept = values[tuple(0 if stride == 0 else slice(None) for stride in values.strides)]
-    kept = np.asarray(kept)
+    kept = np.asarray(values[tuple(slice(None) if stride else 0 for stride in values.strides)])
     order = np.argsort([-stride for stride in kept.strides], kind="stable")
     ordered = kept.transpose(order) if kept.ndim else kept.reshape(1)
     return (ordered.reshape(-1) if ordered.flags.c_contiguous else ordered), repeats

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Signature: TypeAlias = tuple[types.Type, ...]
@@ -17,6 +20,7 @@ Signature: TypeAlias = tuple[types.Type, ...]
 _REORDER = ("reassoc", "contract", "nsz", "arcp")
 
 _registered: list[tuple[Any, Signature]] = []
+_prepared: list[tuple[Any, Signature]] = []
 
 
 def compiled(*signatures: Signature, reorder: bool = False) -> Callable[[Function], Function]:
@@ -38,13 +42,18 @@ def compiled(*signatures: Signature, reorder: bool = False) -> Callable[[Functio
     return decorate
 
 
-@functools.cache
 def prepare() -> None:
-    """Compile every declared loop, or load it from numba's cache, and forbid any other."""
-    for loop, signature in _registered:
-        loop.compile(signature)
-    for loop, _ in _registered:
+    """Compile every declared loop, or load it from numba's cache, and forbid any other.
+
+    What was declared since the last call is made ready by the next; otherwise that does nothing.
+    """
+    fresh = _registered[len(_prepared) :]
+    for loop, signature in fresh:
+        if signature not in loop.overloads:
+            loop.compile(signature)
+    for loop, _ in fresh:
         loop.disable_compile()
+    _prepared.extend(fresh)
 
 
 def read_only(dtype: types.Type) -> types.Type:
@@ -60,3 +69,27 @@ def writable(dtype: types.Type) -> types.Type:
 def together(*parts: types.Type) -> types.Type:
     """A tuple."""
     return types.Tuple(parts)  # type: ignore[no-untyped-call]
+
+
+def _prefetch(typing: Any, row: types.Array, place: types.Integer) -> Any:  # noqa: ANN401, ARG001
+    """In a loop, `prefetch(row, place)` asks for `row[place]` to be in the cache soon.
+
+    The place may lie behind the end. Where values are scattered over counters, the processor's
+    own prefetching falls behind: asking is worth 20 % of the time of a float32 tensor in memory.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        module: Any = builder.module
+        function = cast("Any", cgutils).get_or_insert_function(module, kind, "llvm.prefetch.p0")
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        read, keep, into_data_cache = number(0), number(3), number(1)
+        builder.call(function, [address, read, keep, into_data_cache])
+        return context.get_dummy_value()
+
+    return types.void(row, place), generate
+
+
+prefetch: Callable[[np.ndarray, np.uint64], None] = cast("Any", intrinsic)(_prefetch)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from app.core.attention import attention_default
 from app.core.checkpoint import Certainty
+from app.core.composites import all_parameters
 from app.core.derivations import RECURRENT_REMARK, constant, from_kaiming, normal, uniform, xavier
 from app.core.fans import fan_in_text, fans, trap
 from app.core.layers import (
@@ -22,7 +23,7 @@ from app.core.layers import (
     STATE_ROLES,
     ParameterFacts,
 )
-from app.core.parameters import Argument, parameters
+from app.core.parameters import Argument
 from app.core.report import DefaultLaw, Step
 from app.core.wording import number
 
@@ -48,7 +49,7 @@ def layer_defaults(layer: str, arguments: Mapping[str, Argument]) -> dict[str, D
     """
     laws = {
         parameter.name: default_law(parameter.facts, parameter.shape)
-        for parameter in parameters(layer, arguments)
+        for parameter in all_parameters(layer, arguments)
     }
     return {name: law for name, law in laws.items() if law is not None}
 
@@ -95,6 +96,27 @@ def _agreed(facts: ParameterFacts, shape: Shape) -> DefaultLaw | None:
     return replace(
         first, certainty="inferred", remark=" ".join(filter(None, [remark, first.remark]))
     )
+
+
+def open_defaults(facts: ParameterFacts, shape: Shape) -> tuple[tuple[str, DefaultLaw], ...]:
+    """The laws of all classes that names and shapes leave open, where they differ.
+
+    Args:
+        facts: What is known of the owning layer.
+        shape: The tensor's.
+
+    Returns:
+        Each law once, with the first class that draws from it; nothing where one law is agreed on.
+    """
+    possible = facts.attributes.get("possible")
+    if facts.kind != "unknown" or not isinstance(possible, tuple) or facts.role in STATE_ROLES:
+        return ()
+    found: list[tuple[str, DefaultLaw]] = []
+    for kind in map(str, possible):
+        law = _law_of(kind, facts, shape)
+        if law is not None and not any(_equal(law, other) for _, other in found):
+            found.append((kind, law))
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _equal(a: DefaultLaw, b: DefaultLaw) -> bool:

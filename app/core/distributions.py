@@ -217,3 +217,27 @@ def storage_limit(bound: float, dtype: str) -> float:
         Derived; torch 2.13 draws bfloat16 and float16 within it as well.
     """
     return rounded(bound * (1 + DRAW_SLACK), dtype)
+
+
+def folded_mass(law: Uniform, dtype: str) -> float:
+    """Share of a native 16-bit uniform draw that would round to +bound and lands on -bound.
+
+    Source:
+        torch 2.13, uniform_ of bfloat16 and float16 on the CPU, measured.
+    """
+    top = rounded(law.bound, dtype)
+    below = spacing(math.nextafter(top, 0.0), dtype)
+    return max(0.0, (law.bound - top + below / 2) / (2 * law.bound))
+
+
+def native_cut(law: TruncatedNormal, dtype: str) -> float:
+    """Where a truncated normal drawn in a 16-bit dtype is cut, in parent sigmas.
+
+    Rounded draws are compared with the cut, so that the last number keeps its whole cell: the
+    unrounded values reach half a step beyond it.
+
+    Source:
+        torch 2.13, trunc_normal_ of bfloat16 and float16, measured.
+    """
+    top = rounded(law.bound, dtype)
+    return (top + spacing(top, dtype) / 2) / law.parent

@@ -45,6 +45,16 @@ def stored_transposed(shape: Sequence[int]) -> Fans:
     return Fans(fan_in=flipped.fan_out, fan_out=flipped.fan_in)
 
 
+def stored_last(shape: Sequence[int]) -> Fans:
+    """The fans of a kernel that Keras or Flax stores as (…, in, out), the field's axes first.
+
+    Source:
+        keras.src.initializers.random_initializers.compute_fans, Keras 3.15; JAX's lecun_normal.
+    """
+    field = math.prod(shape[:-2])
+    return Fans(fan_in=shape[-2] * field, fan_out=shape[-1] * field)
+
+
 def fan_in_text(shape: Sequence[int]) -> str:
     """How fan_in follows from the shape: `size(1) · 3·3 = 64 · 9`."""
     if len(shape) == 2:

@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from app.core.chains import chain_scales
+from app.core.checkpoint import ModuleRecord
+from app.core.mismatches import bias_laws, copies, depth_scaling, truncation, wrong_fans
+from app.core.notices import finding, names, verb
+from app.core.pooling import pattern
 from app.core.recipe import Recipe, constant_value, is_weight
 from app.core.report import Finding, Level, TensorReport
 from app.core.schemes import BY_ID
-from app.core.wording import count, counted, factor, listed, number
+from app.core.wording import count, counted, factor, number
+from app.core.zeros import dead_units, is_sparse, sparse_weights, zero_norms, zero_weights
 
 LEVELS: tuple[Level, ...] = ("problem", "warning", "info")
 TELLING = 1000  # values from which a fresh-looking weight in a trained model is worth a word
-_ZERO_ON_PURPOSE = re.compile(
-    r"lora_b|zero_?conv|zero_?proj|ada_?ln|adaln|modulation|controlnet|gate", re.IGNORECASE
-)
-ATTRIBUTION = "each scheme tested at the model's level"
 
 
-def findings_of(recipe: Recipe) -> tuple[Finding, ...]:
-    """Every finding of a model, worst first."""
+def findings_of(recipe: Recipe, modules: Sequence[ModuleRecord] = ()) -> tuple[Finding, ...]:
+    """Every finding of a model, worst first.
+
+    Args:
+        recipe: Of the model.
+        modules: As the file records them.
+    """
     found = [
         *_nonfinite(recipe),
-        *_zero_weights(recipe),
+        *zero_weights(recipe),
         *_constant_weights(recipe),
         *_differing(recipe),
+        *depth_scaling(recipe),
+        *wrong_fans(recipe),
+        *copies(recipe),
         *_unlisted(recipe),
         *_trained(recipe),
         *_still_fresh(recipe),
+        *_never_trained(recipe),
+        *sparse_weights(recipe),
         *_changed(recipe),
-        *_zero_norms(recipe),
+        *chain_scales(recipe, modules),
+        *bias_laws(recipe),
+        *zero_norms(recipe),
+        *dead_units(recipe),
+        *truncation(recipe),
         *_batches_seen(recipe),
     ]
-    return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
-
-
-def _finding(
-    kind: tuple[Level, str],
-    reports: Sequence[TensorReport],
-    message: str,
-    *,
-    measured: float | None = None,
-    limit: float | None = None,
-    source: str = ATTRIBUTION,
-) -> Finding:
-    return Finding(
-        level=kind[0],
-        code=kind[1],
-        tensors=tuple(r.name for r in reports),
-        indices=tuple(r.index for r in reports),
-        message=message,
-        measured=measured,
-        limit=limit,
-        source=source,
-    )
-
-
-def _names(reports: Sequence[TensorReport]) -> str:
-    return listed([r.name for r in reports])
+    return tuple(sorted(found, key=lambda one: LEVELS.index(one.level)))
 
 
 def _nonfinite(recipe: Recipe) -> list[Finding]:
@@ -67,11 +57,11 @@ def _nonfinite(recipe: Recipe) -> list[Finding]:
         return []
     total = sum(r.nonfinite for r in broken)
     message = (
-        f"{counted(total, 'value is', 'values are')} NaN or infinite, in {_names(broken)}. "
+        f"{counted(total, 'value is', 'values are')} NaN or infinite, in {names(broken)}. "
         "Every output that depends on them is NaN: go back to a checkpoint from before."
     )
     return [
-        _finding(
+        finding(
             ("problem", "nonfinite"),
             broken,
             message,
@@ -82,38 +72,10 @@ def _nonfinite(recipe: Recipe) -> list[Finding]:
     ]
 
 
-def _zero_weights(recipe: Recipe) -> list[Finding]:
-    zero = [r for r in recipe.reports if is_weight(r) and constant_value(r) == 0.0]
-    meant = [r for r in zero if _ZERO_ON_PURPOSE.search(r.name)]
-    blocking = [r for r in zero if r not in meant]
-    found = []
-    if blocking:
-        verb = "is" if len(blocking) == 1 else "are"
-        message = (
-            f"{_names(blocking)} {verb} all zeros. No signal passes, and no gradient reaches the "
-            "layers before. Fine only at the end of a residual branch; else initialise it again."
-        )
-        found.append(_zero_finding("problem", "all_zero_weight", blocking, message))
-    if meant:
-        message = (
-            f"{_names(meant)}: all zeros, as LoRA's B, a ControlNet zero convolution or adaLN-zero "
-            "start. They learn from the first step on."
-        )
-        found.append(_zero_finding("info", "zero_by_design", meant, message))
-    return found
-
-
-def _zero_finding(
-    level: Level, code: str, reports: Sequence[TensorReport], message: str
-) -> Finding:
-    source = "the gradient of a product with 0 is 0"
-    return _finding((level, code), reports, message, measured=0.0, limit=0.0, source=source)
-
-
 def _constant_weights(recipe: Recipe) -> list[Finding]:
     alike = [r for r in recipe.reports if is_weight(r) and constant_value(r) not in (None, 0.0)]
     return [
-        _finding(
+        finding(
             ("problem", "constant_weight"),
             [report],
             f"Every value of {report.name} is {number(constant_value(report) or 0.0)}. All its "
@@ -127,24 +89,36 @@ def _constant_weights(recipe: Recipe) -> list[Finding]:
 
 
 def _differing(recipe: Recipe) -> list[Finding]:
-    """Weights of another scheme, one finding for each scheme."""
+    """Weights that break the recipe, one finding for each scheme."""
     if not recipe.differing or recipe.trained:
         return []
     by_scheme: dict[str, list[TensorReport]] = defaultdict(list)
     for report in recipe.differing:
         by_scheme[report.schemes[0]].append(report)
     return [
-        _finding(
-            ("warning", "differs_from_main"),
+        finding(
+            (_breaking(recipe, reports), "differs_from_main"),
             reports,
             f"{counted(len(reports), 'weight tensor fits', 'weight tensors fit')} "
-            f"{BY_ID[scheme].name} instead of {recipe.main_name}: {_names(reports)}. If that is "
-            "not meant, initialise them like the rest.",
+            f"{BY_ID[scheme].name} instead of {_own_kind(recipe, reports[0])}: {names(reports)}. "
+            f"If that is not meant, initialise {verb(reports, 'it', 'them')} like the rest.",
             measured=float(len(reports)),
             limit=0.0,
         )
         for scheme, reports in by_scheme.items()
     ]
+
+
+def _breaking(recipe: Recipe, reports: Sequence[TensorReport]) -> Level:
+    """A layer that differs from others of its own name is odd; one of a name of its own less so."""
+    others = {pattern(r.name) for r in recipe.explained}
+    return "warning" if any(pattern(r.name) in others for r in reports) else "info"
+
+
+def _own_kind(recipe: Recipe, report: TensorReport) -> str:
+    """The scheme of the layers that a tensor breaks with."""
+    broken = (line.name for line in recipe.lines if report.index in line.breaks)
+    return next(broken, recipe.main_name)
 
 
 def _unlisted(recipe: Recipe) -> list[Finding]:
@@ -154,13 +128,14 @@ def _unlisted(recipe: Recipe) -> list[Finding]:
     first = reports[0]
     default = first.default
     ratio = first.std / default.std if default and default.std and first.std is not None else None
-    spread = f" {first.name} has {factor(ratio)} the PyTorch default's spread." if ratio else ""
-    verb = "has" if len(reports) == 1 else "have"
-    message = (
-        f"{_names(reports)} {verb} the shape of a fresh draw, at a scale of no listed scheme."
-        f"{spread} Check the gain and the fan that were used."
-    )
-    return [_finding(("warning", "unlisted_scale"), reports, message, measured=ratio, limit=1.0)]
+    at = f" at {factor(ratio)} the PyTorch default's spread" if ratio else ""
+    if len(reports) == 1:
+        fact = f"{first.name} has the shape of a fresh draw{at}, a scale of no listed scheme."
+    else:
+        told = f"; the first{at}" if at else ""
+        fact = f"{names(reports)} have the shape of fresh draws at no listed scale{told}."
+    message = f"{fact} Check the gain and the fan that were used."
+    return [finding(("warning", "unlisted_scale"), reports, message, measured=ratio, limit=1.0)]
 
 
 def _trained(recipe: Recipe) -> list[Finding]:
@@ -171,7 +146,7 @@ def _trained(recipe: Recipe) -> list[Finding]:
         "init scheme, whatever its scale: consistent with weights that have been trained."
     )
     return [
-        _finding(
+        finding(
             ("info", "trained"),
             recipe.changed,
             message,
@@ -191,12 +166,31 @@ def _still_fresh(recipe: Recipe) -> list[Finding]:
         return []
     verb, they, were = ("looks", "it", "was") if len(fresh) == 1 else ("look", "they", "were")
     message = (
-        f"{_names(fresh)} still {verb} freshly initialised. If you meant to load a checkpoint, "
+        f"{names(fresh)} still {verb} freshly initialised. If you meant to load a checkpoint, "
         f"{they} may not have been loaded; or {they} {were} frozen."
     )
     return [
-        _finding(
-            ("warning", "still_at_init"), fresh, message, measured=float(len(fresh)), limit=0.0
+        finding(("warning", "still_at_init"), fresh, message, measured=float(len(fresh)), limit=0.0)
+    ]
+
+
+def _never_trained(recipe: Recipe) -> list[Finding]:
+    """A fresh model beside the state of an optimizer."""
+    states = [r for r in recipe.reports if r.role == "optimizer_state"]
+    if not states or recipe.trained or recipe.changed or not recipe.explained:
+        return []
+    message = (
+        f"All {counted(len(recipe.explained), 'weight tensor')} still fit their draw, though the "
+        "file holds an optimizer's state. No step has changed them: frozen, not passed to the "
+        "optimizer, or saved before the first step."
+    )
+    return [
+        finding(
+            ("warning", "never_trained"),
+            recipe.explained,
+            message,
+            measured=float(len(recipe.explained)),
+            limit=0.0,
         )
     ]
 
@@ -204,31 +198,23 @@ def _still_fresh(recipe: Recipe) -> list[Finding]:
 def _changed(recipe: Recipe) -> list[Finding]:
     if recipe.trained:
         return []
-    changed = [r for r in recipe.reports if r.status == "not_at_init"]
+    changed = [r for r in recipe.reports if r.status == "not_at_init" and not _is_sparse(r)]
     if not changed:
         return []
     verb = "looks" if len(changed) == 1 else "look"
     message = (
-        f"{_names(changed)} {verb} like no fresh draw. Trained, pruned or computed: if the model "
+        f"{names(changed)} {verb} like no fresh draw. Trained, pruned or computed: if the model "
         "should be fresh, initialise again."
     )
     return [
-        _finding(
+        finding(
             ("warning", "not_at_init"), changed, message, measured=float(len(changed)), limit=0.0
         )
     ]
 
 
-def _zero_norms(recipe: Recipe) -> list[Finding]:
-    zero = [r for r in recipe.reports if r.role == "norm_weight" and constant_value(r) == 0.0]
-    if not zero:
-        return []
-    verb = "is" if len(zero) == 1 else "are"
-    message = (
-        f"{_names(zero)} {verb} 0 where PyTorch sets 1: usual for the last norm of a residual "
-        "branch, and for norms that compute 1 + weight; elsewhere it blocks the signal."
-    )
-    return [_finding(("info", "zero_norm_weight"), zero, message, measured=0.0, limit=1.0)]
+def _is_sparse(report: TensorReport) -> bool:
+    return is_sparse(report) and is_weight(report)
 
 
 def _batches_seen(recipe: Recipe) -> list[Finding]:
@@ -238,7 +224,7 @@ def _batches_seen(recipe: Recipe) -> list[Finding]:
     most = max(counters, key=lambda r: r.max or 0.0)
     message = f"{most.name} has counted {count(int(most.max or 0))} batches: data passed through."
     return [
-        _finding(
+        finding(
             ("info", "batches_seen"),
             counters,
             message,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.recipe import Recipe
 from app.core.report import Finding
-from app.core.wording import count, counted
+from app.core.wording import count, counted, listed
 
 BLOCKING = ("all_zero_weight", "constant_weight")
 
@@ -33,7 +33,9 @@ def _lead(recipe: Recipe) -> str:
 
 
 def _main(recipe: Recipe) -> str:
-    return "a fresh PyTorch default" if recipe.main == "torch_default" else recipe.main_name
+    if recipe.main == "torch_default":
+        return "a fresh PyTorch default"
+    return f"{recipe.main_name} ({recipe.family})" if recipe.family else recipe.main_name
 
 
 def _of_weights(recipe: Recipe) -> str:
@@ -46,16 +48,16 @@ def _of_weights(recipe: Recipe) -> str:
             f"{counted(weights, 'weight tensor')} no longer fit any init scheme."
         )
     if fitting == weights:
-        all_of = (
-            "The one weight tensor is"
-            if weights == 1
-            else f"All {count(weights)} weight tensors are"
-        )
-        return f"{all_of} consistent with {_main(recipe)}."
-    if 2 * fitting > weights:
-        rest = weights - fitting
+        return f"{_all_of(weights)} consistent with {_main(recipe)}."
+    explained = len(recipe.explained)
+    if explained == weights:
+        return f"{_all_of(weights)} consistent with {_whole(recipe)}."
+    most = max(fitting, explained)
+    if 2 * most > weights:
+        rest = weights - most
+        name = recipe.main_name if fitting == most else _mostly(recipe)
         return (
-            f"Mostly {recipe.main_name}: {count(fitting)} of {count(weights)} weight tensors. "
+            f"Mostly {name}: {count(most)} of {count(weights)} weight tensors. "
             f"{count(rest)} {'differs' if rest == 1 else 'differ'}."
         )
     if recipe.main is None:
@@ -65,6 +67,30 @@ def _of_weights(recipe: Recipe) -> str:
         f"{count(len(recipe.differing))} fit other schemes, "
         f"{count(weights - fitting - len(recipe.differing))} none."
     )
+
+
+def _all_of(weights: int) -> str:
+    if weights == 1:
+        return "The one weight tensor is"
+    return f"All {count(weights)} weight tensors are"
+
+
+def _whole(recipe: Recipe) -> str:
+    """The recipe of several schemes by its library's name, or by its largest schemes."""
+    if recipe.family is not None:
+        return recipe.family
+    return f"one recipe: {_schemes(recipe)}"
+
+
+def _mostly(recipe: Recipe) -> str:
+    return recipe.family or f"one recipe ({_schemes(recipe)})"
+
+
+def _schemes(recipe: Recipe) -> str:
+    """The names of the schemes on weights, the largest line's first."""
+    weights = {report.index for report in recipe.weights}
+    names = (line.name for line in recipe.lines if weights & set(line.tensors))
+    return listed(list(dict.fromkeys(names)))
 
 
 def _no_weights(recipe: Recipe) -> str:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import math
 
-from app.core.attribution import Attribution, attribute
+from app.core.blocks import Block, blocks
+from app.core.cases import case_of, outside_default
 from app.core.checkpoint import StoredTensor
 from app.core.defaults import default_law
 from app.core.distributions import FORMATS, rounded, storage_limit
-from app.core.fans import Fans
 from app.core.histograms import profile, tensor_histogram
-from app.core.layers import EMBEDDING, STATE_ROLES, WEIGHT_ROLES, ParameterFacts
+from app.core.layers import STATE_ROLES, ParameterFacts
+from app.core.matrix import Places, unit_spread
+from app.core.packed import common
 from app.core.report import (
     DefaultLaw,
     Histogram,
     Profile,
     Sign,
     Status,
-    Structure,
     TensorReport,
     TensorRow,
 )
-from app.core.schemes import BY_ID, laws_at
+from app.core.schemes import BY_ID
 from app.core.sentences import Case, remarks, sentence
 from app.core.statistics import Sketch
-from app.core.structure import effective_dtype, padding_zeros, structure_of, without_zeros
 from app.core.wording import number
 
 QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
@@ -64,8 +64,18 @@ def limit_of(facts: ParameterFacts, tensor: StoredTensor) -> float | None:
     return storage_limit(default.bound, tensor.dtype)
 
 
+def blocks_of(facts: ParameterFacts, tensor: StoredTensor) -> tuple[Block, ...]:
+    """The weights packed into a tensor that is judged; what to measure on its own."""
+    return blocks(facts, tensor.shape) if is_judged(facts, tensor) else ()
+
+
 def judge(
-    tensor: StoredTensor, facts: ParameterFacts, sketch: Sketch, *, alpha: float
+    tensor: StoredTensor,
+    facts: ParameterFacts,
+    sketch: Sketch,
+    *,
+    alpha: float,
+    places: Places | None = None,
 ) -> TensorReport:
     """Everything that can be said about one tensor on its own.
 
@@ -74,11 +84,12 @@ def judge(
         facts: What is known of its layer.
         sketch: Of all its values, taken with `limit_of(facts, tensor)` as the limit.
         alpha: Level of its tests, between 0 and 1: 0.001 / tensors judged.
+        places: Where its values stand; without it rows, columns and structure are not looked at.
 
     Returns:
         A report whose sign and sentence are the tensor's own; `verdicts.conclude` sees the model.
     """
-    case = _case(tensor, facts, sketch, alpha)
+    case = _case(tensor, facts, sketch, alpha=alpha, places=places)
     default, outside, verdict = case.default, case.outside, case.verdict
     return TensorReport(
         index=tensor.index,
@@ -115,11 +126,14 @@ def judge(
         sign=PROVISIONAL[case.status],
         sentence=sentence(case),
         remarks=remarks(case),
-        schemes=verdict.schemes if verdict else (),
+        schemes=_schemes(case),
         candidates=verdict.candidates if verdict else (),
         structure=case.structure,
         histogram=_histogram(sketch, default),
         profiles=_profiles(sketch, facts, default),
+        units=unit_spread(places.matrix) if places and places.matrix else None,
+        parts=case.parts,
+        digest=places.digest if places else None,
     )
 
 
@@ -127,66 +141,36 @@ def _default(facts: ParameterFacts, tensor: StoredTensor) -> DefaultLaw | None:
     return default_law(facts, tensor.shape) if is_judged(facts, tensor) else None
 
 
-def _case(tensor: StoredTensor, facts: ParameterFacts, sketch: Sketch, alpha: float) -> Case:
+def _case(
+    tensor: StoredTensor,
+    facts: ParameterFacts,
+    sketch: Sketch,
+    *,
+    alpha: float,
+    places: Places | None,
+) -> Case:
     default = _default(facts, tensor)
-    judged = is_judged(facts, tensor) and sketch.finite > 0
-    structure = structure_of(sketch, tensor.shape) if judged else None
-    padding = _padding(tensor, facts, sketch) if judged else 0
-    verdict = _attribution(tensor, facts, without_zeros(sketch, padding), alpha) if judged else None
-    if padding and structure is not None and structure.kind == "sparse":
-        structure = structure_of(without_zeros(sketch, padding), tensor.shape)
+    if is_judged(facts, tensor) and sketch.finite > 0:
+        found = places or Places()
+        return case_of(tensor, facts, sketch, default=default, alpha=alpha, places=found)
     return Case(
         tensor=tensor,
         facts=facts,
         sketch=sketch,
         default=default,
-        status=_status(verdict, structure),
-        verdict=verdict,
-        structure=structure,
-        outside=_outside(sketch, default),
-        padding=padding,
+        status="not_judged",
+        verdict=None,
+        structure=None,
+        outside=outside_default(sketch, default),
     )
 
 
-def _padding(tensor: StoredTensor, facts: ParameterFacts, sketch: Sketch) -> int:
-    open_ = facts.attributes.get("possible")
-    may_be = facts.kind in EMBEDDING or (isinstance(open_, tuple) and "Embedding" in open_)
-    if facts.role != "weight" or not may_be:
-        return 0
-    told = isinstance(facts.attributes.get("padding_idx"), int)
-    return padding_zeros(sketch, tensor.shape, told=told)
-
-
-def _attribution(
-    tensor: StoredTensor, facts: ParameterFacts, sketch: Sketch, alpha: float
-) -> Attribution:
-    fanned = facts.role in WEIGHT_ROLES or facts.role == "parameter"
-    matrix = fanned and len(tensor.shape) > 1
-    fans = None
-    if matrix and facts.fan_in and facts.fan_out:
-        fans = Fans(fan_in=facts.fan_in, fan_out=facts.fan_out)
-    shape = tensor.shape if matrix else (math.prod(tensor.shape),)
-    laws = laws_at(shape=shape, fans=fans, default=_default(facts, tensor))
-    return attribute(sketch, laws, alpha=alpha)
-
-
-def _status(verdict: Attribution | None, structure: Structure | None) -> Status:
-    if verdict is None:
-        return "not_judged"
-    if structure is not None and structure.kind in {"identity", "dirac"}:
-        return "structured"
-    return verdict.status
-
-
-def _outside(sketch: Sketch, default: DefaultLaw | None) -> int | None:
-    """Finite values outside the default's bound, exactly; a narrower dtype's rounding granted."""
-    if default is None or default.bound is None or sketch.limit is None or not sketch.finite:
-        return None
-    largest = max(abs(sketch.minimum or 0.0), abs(sketch.maximum or 0.0))
-    if default.law != "constant":
-        within = largest <= storage_limit(default.bound, effective_dtype(sketch))
-        return 0 if within else sketch.below + sketch.above
-    return sketch.below + sketch.above
+def _schemes(case: Case) -> tuple[str, ...]:
+    """Ids that could have drawn the tensor, or each of its blocks at a scale of its own."""
+    if case.verdict is None:
+        return ()
+    blockwise = case.status == "consistent" and not case.verdict.schemes
+    return common(case.parts) if blockwise else case.verdict.schemes
 
 
 def _quantiles(sketch: Sketch) -> dict[str, float]:

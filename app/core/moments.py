@@ -60,8 +60,9 @@ def distinct_moments(values: Numbers, counts: np.ndarray) -> Moments:
         return Moments(count=count, mean=float(values[0]) + 0.0)
     exponent = unit_exponent(float(np.abs(values).max()))
     scaled = np.ldexp(values, -exponent)
-    shift = float(scaled @ counts) / count
-    rest = float((scaled - shift) @ counts) / count
+    # Sums of products, not dot products: those wake the threads of BLAS.
+    shift = float((scaled * counts).sum()) / count
+    rest = float(((scaled - shift) * counts).sum()) / count
     d = (scaled - shift) - rest
     square = d * d * counts
     mean = shift + rest

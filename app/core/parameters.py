@@ -42,7 +42,7 @@ class Parameter:
     shape: Shape
 
 
-class _Arguments:
+class Arguments:
     """Reads a layer's arguments and remembers which it has read."""
 
     def __init__(self, layer: str, given: Mapping[str, Argument]) -> None:
@@ -74,7 +74,7 @@ class _Arguments:
             raise Invalid(
                 what=f"{self.layer}'s {name}", expected=f"{axes} numbers", got=repr(value)
             )
-        each = [_Arguments(self.layer, {name: str(part).strip()}) for part in parts]
+        each = [Arguments(self.layer, {name: str(part).strip()}) for part in parts]
         return tuple(one.size(name) for one in each)
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -111,13 +111,13 @@ def parameters(layer: str, arguments: Mapping[str, Argument]) -> tuple[Parameter
     if rule is None:
         known = "a torch.nn class with parameters, such as Linear or Conv2d"
         raise Invalid(what="the layer", expected=known, got=layer[:100])
-    given = _Arguments(layer, arguments)
+    given = Arguments(layer, arguments)
     found = rule(layer, given)
     given.finish()
     return tuple(found)
 
 
-def _rule(layer: str) -> Callable[[str, _Arguments], list[Parameter]] | None:
+def _rule(layer: str) -> Callable[[str, Arguments], list[Parameter]] | None:
     if layer in CONV or layer in CONV_TRANSPOSE:
         return None if layer.startswith("Lazy") else _convolution
     if layer in GATES:
@@ -126,7 +126,7 @@ def _rule(layer: str) -> Callable[[str, _Arguments], list[Parameter]] | None:
         return None if layer.startswith("Lazy") else _norm
     if layer in EMBEDDING:
         return _embedding
-    named: dict[str, Callable[[str, _Arguments], list[Parameter]]] = {
+    named: dict[str, Callable[[str, Arguments], list[Parameter]]] = {
         "Linear": _linear,
         "Bilinear": _bilinear,
         "MultiheadAttention": _attention,
@@ -175,19 +175,19 @@ def _pair(
     return found
 
 
-def _linear(kind: str, given: _Arguments) -> list[Parameter]:
+def _linear(kind: str, given: Arguments) -> list[Parameter]:
     outputs, inputs = given.size("out_features"), given.size("in_features")
     return _pair(kind, (outputs, inputs), outputs, bias=given.flag("bias", default=True), about={})
 
 
-def _bilinear(kind: str, given: _Arguments) -> list[Parameter]:
+def _bilinear(kind: str, given: Arguments) -> list[Parameter]:
     outputs, first = given.size("out_features"), given.size("in1_features")
     shape = (outputs, first, given.size("in2_features"))
     bias = given.flag("bias", default=True)
     return _pair(kind, shape, outputs, bias=bias, about={"in1_features": first})
 
 
-def _convolution(kind: str, given: _Arguments) -> list[Parameter]:
+def _convolution(kind: str, given: Arguments) -> list[Parameter]:
     axes = CONV.get(kind) or CONV_TRANSPOSE[kind]
     inputs, outputs = given.size("in_channels"), given.size("out_channels")
     kernel, groups = given.sizes("kernel_size", axes), given.size("groups", 1)
@@ -201,7 +201,7 @@ def _convolution(kind: str, given: _Arguments) -> list[Parameter]:
     return _pair(kind, shape, outputs, bias=bias, about={"groups": groups})
 
 
-def _embedding(kind: str, given: _Arguments) -> list[Parameter]:
+def _embedding(kind: str, given: Arguments) -> list[Parameter]:
     shape = (given.size("num_embeddings"), given.size("embedding_dim"))
     if "padding_idx" not in given.given:
         return [_parameter(kind, "weight", shape)]
@@ -212,7 +212,7 @@ def _embedding(kind: str, given: _Arguments) -> list[Parameter]:
     return [_parameter(kind, "weight", shape, about={"padding_idx": int(row)})]
 
 
-def _recurrent(kind: str, given: _Arguments) -> list[Parameter]:
+def _recurrent(kind: str, given: Arguments) -> list[Parameter]:
     hidden, layers = given.size("hidden_size"), given.size("num_layers", 1)
     inputs, bias = given.size("input_size"), given.flag("bias", default=True)
     ways = ("", "_reverse") if given.flag("bidirectional", default=False) else ("",)
@@ -240,7 +240,7 @@ def _recurrent(kind: str, given: _Arguments) -> list[Parameter]:
     return found
 
 
-def _cell(kind: str, given: _Arguments) -> list[Parameter]:
+def _cell(kind: str, given: Arguments) -> list[Parameter]:
     hidden, inputs = given.size("hidden_size"), given.size("input_size")
     rows = GATES[kind] * hidden
     shapes: dict[str, Shape] = {"weight_ih": (rows, inputs), "weight_hh": (rows, hidden)}
@@ -250,7 +250,7 @@ def _cell(kind: str, given: _Arguments) -> list[Parameter]:
     return [_parameter(kind, name, shape, about=about) for name, shape in shapes.items()]
 
 
-def _norm(kind: str, given: _Arguments) -> list[Parameter]:
+def _norm(kind: str, given: Arguments) -> list[Parameter]:
     affine = "elementwise_affine" if kind in {"LayerNorm", "RMSNorm"} else "affine"
     if kind in {"LayerNorm", "RMSNorm"}:
         value = given.given.get("normalized_shape")
@@ -268,11 +268,11 @@ def _norm(kind: str, given: _Arguments) -> list[Parameter]:
     return [*found, _parameter(kind, "bias", shape)] if biased and kind != "RMSNorm" else found
 
 
-def _prelu(kind: str, given: _Arguments) -> list[Parameter]:
+def _prelu(kind: str, given: Arguments) -> list[Parameter]:
     return [_parameter(kind, "weight", (given.size("num_parameters", 1),), role="slope")]
 
 
-def _attention(kind: str, given: _Arguments) -> list[Parameter]:
+def _attention(kind: str, given: Arguments) -> list[Parameter]:
     width = given.size("embed_dim")
     given.size("num_heads", 1)
     keys, values = given.size("kdim", width), given.size("vdim", width)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 
-from app.core.cells import Cells, join
+from app.core.cells import Cells, join, turned
 from app.core.storage import Numbers, shared_zero_bits
+from app.core.tables import Counted
 
 # The sign, the exponent and 7 bits of mantissa: 65,536 and 524,288 counters.
 COARSE_SHIFT = {"float32": 16, "float64": 45}
@@ -37,22 +37,24 @@ class Plan:
 
     @property
     def packed(self) -> np.ndarray:
-        """The plan as the kernels take it, with the place of each further table."""
-        numbers = [self.coarse_shift, self.offset, self.base, self.span, self.fine_shift]
-        apart = (self.sizes[0] // self.tables) << self.coarse_shift
-        return np.array([*numbers, *(lane % self.tables * apart for lane in (1, 2, 3))], np.uint64)
+        """The plan as the kernels take it, with the start of the second table."""
+        second = self.cells[0] if self.lanes > 1 else 0
+        numbers = [self.coarse_shift, self.offset, self.base, self.span, self.fine_shift, second]
+        return np.array(numbers, np.uint64)
 
     @property
-    def tables(self) -> int:
-        """Coarse tables side by side, counted in by turns; of float64, one is large enough."""
-        return 4 if self.real == "float32" and self.coarse_shift == 16 else 1
+    def lanes(self) -> int:
+        """Coarse tables side by side, counted in by turns so that equal neighbours do not wait.
+
+        Of float64, one is large enough.
+        """
+        return 2 if self.real == "float32" and self.coarse_shift == 16 else 1
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """How many coarse counters all tables have together, and how many fine ones."""
+    def cells(self) -> tuple[int, int]:
+        """How many coarse cells there are, and how many fine ones."""
         width = 32 if self.real == "float32" else 64
-        coarse = 2 ** (width - self.coarse_shift) + 1
-        return self.tables * coarse, max(1, self.span >> self.fine_shift)
+        return 2 ** (width - self.coarse_shift) + 1, max(1, self.span >> self.fine_shift)
 
 
 def plan_for(values: np.ndarray, real: np.dtype[np.floating], *, limit: float | None) -> Plan:
@@ -113,43 +115,46 @@ def _with_window(plain: Plan, places: np.ndarray, real: np.dtype[np.floating]) -
     return replace(plain, base=low << shift, span=span << shift, fine_shift=shift - finer)
 
 
-def cells_of(plan: Plan, coarse: np.ndarray, fine: np.ndarray, *, bits: int, zeros: int) -> Cells:
+def cells_of(plan: Plan, coarse: Counted, fine: Counted, *, bits: int, zeros: int) -> Cells:
     """The cells that the counters stand for.
 
     Args:
         plan: Where the counters counted.
-        coarse: Counts of the coarse cells, all tables.
-        fine: Counts of the window's.
+        coarse: Places and counts of the coarse cells.
+        fine: Places and counts of the window's.
         bits: OR of all patterns; a cell ends where the last pattern without other low bits is.
         zeros: How many values are exactly 0.
     """
     step = max(bits & -bits, 1)  # every pattern is a multiple of the lowest bit that is ever set
-    parts = [
-        _ranges(plan, reduce(np.add, np.split(coarse, plan.tables)), 0, plan.coarse_shift, step),
-        _ranges(plan, fine, plan.base, plan.fine_shift, step),
-    ]
-    low, high, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    low, high, counts = _ranges(plan, coarse, 0, plan.coarse_shift, step)
+    if plan.span:
+        parts = (low, high, counts), _ranges(plan, fine, plan.base, plan.fine_shift, step)
+        low, high, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     nearest = np.array(step, "u4" if plan.real == "float32" else "u8").view(plan.real)
     return join(*_apart_from_zero(low, high, counts, zeros=zeros, nearest=float(nearest)))
 
 
 def _ranges(
-    plan: Plan, table: np.ndarray, base: int, shift: int, step: int
+    plan: Plan, counted: Counted, base: int, shift: int, step: int
 ) -> tuple[Numbers, Numbers, np.ndarray]:
     """Lowest value, highest value and count of every occupied cell of a table."""
-    used = np.flatnonzero(table != 0)  # three times as fast as of the numbers
+    used, counts = counted
     bits = 32 if plan.real == "float32" else 64
     sign, offset = np.uint64(2 ** (bits - 1)), np.uint64(plan.offset)
     place = (used.astype(np.uint64) << np.uint64(shift)) + np.uint64(base)
     first = np.maximum(place, offset) - offset
     last = place + np.uint64(2**shift - 1) - offset
-    # The NaN patterns before minus zero are in no cell.
+    # No cell holds patterns of infinity and NaN, which lie before minus zero and at the end.
     first = np.where((first < sign) & (last >= sign), sign, first)
+    finite = np.array(np.finfo(plan.real).max, plan.real).view(f"u{bits // 8}").astype(np.uint64)
+    last = np.minimum(last, np.where(first < sign, finite, finite + sign))
     if step > 1:
         first = (first + np.uint64(step - 1)) // np.uint64(step) * np.uint64(step)
         last = last // np.uint64(step) * np.uint64(step)
     ends = [end.astype(f"u{bits // 8}").view(plan.real).astype(float) for end in (first, last)]
-    return np.minimum(*ends), np.maximum(*ends), table[used].astype(np.int64)
+    negative = int(np.searchsorted(first, sign))  # among these, the values descend
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    return turned(low, negative), turned(high, negative), turned(counts, negative)
 
 
 def _apart_from_zero(
@@ -167,8 +172,10 @@ def _apart_from_zero(
         nearest: The smallest value above 0 that can occur.
     """
     near = (low == 0.0) | (high == 0.0)
+    if not near.any():
+        return low, high, counts
     tiny = int(counts[near].sum()) - zeros
-    if not near.any() or (zeros > 0 and tiny > 0 and np.count_nonzero(near) > 1):
+    if zeros > 0 and tiny > 0 and np.count_nonzero(near) > 1:
         return low, high, counts
     rest = np.where(near, tiny if zeros else counts, counts)
     kept = rest > 0

@@ -10,11 +10,11 @@ import numpy as np
 
 from app.core import kernels
 from app.core.cells import Cells, clipped, outside
-from app.core.counters import Tally, total
 from app.core.moments import Moments, merge_moments
 from app.core.plan import cells_of, plan_for
 from app.core.statistics import Sketch
-from app.core.storage import is_integer, shift_patterns
+from app.core.storage import is_integer
+from app.core.tables import Counted, Tally, closed
 
 WHOLE = 2.0**53  # below, float64 holds every integer
 
@@ -77,15 +77,18 @@ class RealCounter:
             low_bits=low_bits,
             moments=moments,
         )
-        return self._with_cells(whole, facts, repeats) if moments.count else whole
+        coarse = closed([lane.coarse for lane in self._lanes])
+        fine = closed([lane.fine for lane in self._lanes])
+        return self._with_cells(whole, facts, (coarse, fine)) if moments.count else whole
 
-    def _with_cells(self, whole: Sketch, facts: np.ndarray, repeats: int) -> Sketch:
+    def _with_cells(
+        self, whole: Sketch, facts: np.ndarray, counted: tuple[Counted, Counted]
+    ) -> Sketch:
+        repeats = whole.moments.count // int(counted[0][1].sum() + counted[1][1].sum())
         minimum = _value(int(facts[:, kernels.LOWEST].min()), self.real)
         maximum = _value(int(facts[:, kernels.HIGHEST].max()), self.real)
-        lanes = [lane.counts() for lane in self._lanes]
-        coarse, fine = (total(tables) for tables in zip(*lanes, strict=True))
         bits = int(np.bitwise_or.reduce(facts[:, kernels.BITS])) % 2**64
-        cells = cells_of(self.plan, coarse, fine, bits=bits, zeros=whole.zeros // repeats)
+        cells = cells_of(self.plan, *counted, bits=bits, zeros=whole.zeros // repeats)
         cells = clipped(replace(cells, counts=cells.counts * repeats), minimum, maximum)
         below, above = (0, 0) if self._limit is None else outside(cells, self._limit)
         return replace(
@@ -113,10 +116,13 @@ class _RealLane:
         self._counter = counter
         self._kernel = kernels.chunk32 if counter.real == np.float32 else kernels.chunk64
         self._plan = counter.plan.packed
-        self._tally = Tally(*counter.plan.sizes)
+        coarse, fine = counter.plan.cells
+        self.coarse = Tally(coarse, lanes=counter.plan.lanes)
+        self.fine = Tally(fine)
 
     def add(self, place: int, row: np.ndarray) -> None:
-        self._tally.make_room(row.size)
+        self.coarse.make_room(row.size)
+        self.fine.make_room(row.size)
         values = row.astype(self._counter.real, copy=False)
         state, facts = np.zeros(kernels.STATE_SLOTS), self._counter.no_facts()
         flagged = self._absorb(values, state, facts)
@@ -138,14 +144,10 @@ class _RealLane:
     def _absorb(self, values: np.ndarray, state: np.ndarray, facts: np.ndarray) -> np.ndarray:
         flagged = np.zeros(-(-values.size // kernels.BLOCK), np.uint8)
         size = values.dtype.itemsize
-        coarse, fine = self._tally.now
         views = (values.view(f"i{size}"), values, values.view(f"u{size}"))
-        self._kernel(views, (coarse, fine), self._plan, (state, facts, flagged))
+        tables = (self.coarse.flat, self.fine.flat)
+        self._kernel(views, tables, self._plan, (state, facts, flagged))
         return flagged
-
-    def counts(self) -> tuple[np.ndarray, ...]:
-        """The coarse and the fine counts."""
-        return self._tally.counts()
 
 
 def _raw_bits(row: np.ndarray, facts: np.ndarray) -> int:
@@ -173,10 +175,8 @@ def _moments(state: np.ndarray) -> Moments:
 
 def _at_most(limit: float, real: np.dtype[np.floating]) -> float:
     """The largest value of the dtype that is not above the limit."""
-    nearest = float(real.type(min(limit, float(np.finfo(real).max))))
-    if nearest <= limit:
-        return nearest
-    return float(shift_patterns(np.array([nearest]), -1, real.name)[0])
+    nearest = real.type(min(limit, float(np.finfo(real).max)))
+    return float(nearest if float(nearest) <= limit else np.nextafter(nearest, real.type(0)))
 
 
 def _key(value: float, real: np.dtype[np.floating]) -> int:

@@ -1,4 +1,4 @@
-"""The model's recipe: the scheme most weights agree on, and how each tensor relates to it."""
+"""The model's recipe: the schemes its weights agree on, and how each tensor relates to them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from app.core.kindred import pools_of
 from app.core.layers import BIAS_ROLES, WEIGHT_ROLES
-from app.core.report import Sign, TensorReport
+from app.core.pooling import family_of, lines_of, recipe_text
+from app.core.report import RecipeLine, Sign, TensorReport
 from app.core.schemes import BY_ID, ORDER
 
 LEAST_SHARE = 0.2  # of the weights that a main scheme must fit
+
+# Of fewer values, half of the moved tensors still fit some listed law: benchmarks/attribution.py.
+TELLING_VALUES = 1000
 
 
 def is_weight(report: TensorReport) -> bool:
@@ -31,6 +36,7 @@ class Recipe:
 
     reports: tuple[TensorReport, ...]
     main: str | None  # scheme id
+    lines: tuple[RecipeLine, ...] = ()
 
     @property
     def main_name(self) -> str:
@@ -49,12 +55,35 @@ class Recipe:
 
     @cached_property
     def differing(self) -> tuple[TensorReport, ...]:
-        """Weights consistent with another scheme only, constants aside."""
+        """Weights consistent with schemes that break the recipe, constants aside."""
         return tuple(
             r
             for r in self.weights
-            if r.schemes and self.main not in r.schemes and constant_value(r) is None
+            if r.schemes and not self._explains(r) and constant_value(r) is None
         )
+
+    @cached_property
+    def explained(self) -> tuple[TensorReport, ...]:
+        """Weights that the recipe explains, whatever their own line's scheme."""
+        return tuple(r for r in self.weights if self._explains(r))
+
+    @cached_property
+    def by_index(self) -> dict[int, RecipeLine]:
+        """The line that explains a tensor, by the tensor's index."""
+        return {index: line for line in self.lines for index in line.tensors}
+
+    @property
+    def text(self) -> str:
+        """The recipe in one sentence."""
+        return recipe_text(self.lines)
+
+    @property
+    def family(self) -> str | None:
+        """The library whose own init these lines are."""
+        return None if self.trained else family_of(self.lines)
+
+    def _explains(self, report: TensorReport) -> bool:
+        return report.index in self.by_index or self.main in report.schemes
 
     @cached_property
     def changed(self) -> tuple[TensorReport, ...]:
@@ -69,8 +98,10 @@ class Recipe:
 
     @property
     def trained(self) -> bool:
-        """Whether at least half of the weights look like no fresh draw."""
-        return bool(self.changed) and 2 * len(self.changed) >= len(self.weights)
+        """Whether at least half of the weights that can tell look like no fresh draw."""
+        telling = [r for r in self.weights if r.count >= TELLING_VALUES] or list(self.weights)
+        changed = sum(r.status == "not_at_init" for r in telling)
+        return changed > 0 and 2 * changed >= len(telling)
 
     def sign(self, report: TensorReport) -> Sign:
         """How one tensor relates to the recipe, problems aside."""
@@ -81,8 +112,8 @@ class Recipe:
         return "as_expected" if self._expected(report) else "differs"
 
     def _expected(self, report: TensorReport) -> bool:
-        if is_weight(report):
-            return self.main in report.schemes
+        if is_weight(report) or report.index in self.by_index:
+            return self._explains(report)
         if report.role in BIAS_ROLES:
             return bool({"torch_default", "zeros"} & set(report.schemes))
         if report.default is not None:
@@ -107,4 +138,4 @@ def recipe_of(reports: Sequence[TensorReport]) -> Recipe:
     )
     if main is not None and votes[main] < LEAST_SHARE * len(weights):
         main = None
-    return Recipe(reports=tuple(reports), main=main)
+    return Recipe(reports=tuple(reports), main=main, lines=lines_of(pools_of(reports)))

@@ -12,7 +12,6 @@ from app.core.state_kernels import WORDS, eliminate, rewind, write_equations
 
 Words: TypeAlias = NDArray[np.uint32]
 
-SPARE: Final = 96  # equations beyond the unknowns: a false system agrees with odds of 2**-64
 FREE: Final = 31  # bits of the oldest word that no later output depends on
 _INVERSE_FACTOR: Final = pow(1812433253, -1, 2**32)
 
@@ -34,14 +33,14 @@ def seeding_of(masks: Words, bits: Words, *, limit: int) -> Seeding | None:
         limit: Most outputs that may have been drawn before the first.
 
     Returns:
-        None where too few bits are known, where they are no outputs of a Mersenne Twister, or
-        where no seed made its state within the limit. For bits that are random instead, the
-        `SPARE - FREE` equations too many agree with odds of 2**-65, and 622 words would then have
-        to follow from each other.
+        None where too few bits are known (24 of each need 1,248 outputs: the equations of one
+        word leave its own unknown bits only), where they are no outputs of a Mersenne Twister, or
+        where no seed made its state within the limit. A false seed is out of the question: 621
+        words of 32 bits have to follow from each other.
     """
     unknowns = 32 * WORDS - int(np.bitwise_count(masks[:WORDS]).sum())
-    rows = unknowns + SPARE
-    if int(np.bitwise_count(masks[WORDS:]).sum()) < rows:
+    rows = int(np.bitwise_count(masks[WORDS:]).sum())
+    if rows < unknowns - FREE:
         return None
     equations = np.zeros((rows, unknowns // 64 + 1), np.uint64)
     write_equations(masks, bits, TEMPER, UNTEMPER, equations)
@@ -77,20 +76,20 @@ def _tempered(words: Words) -> Words:
     words = words ^ (words >> np.uint32(11))
     words = words ^ ((words << np.uint32(7)) & np.uint32(0x9D2C5680))
     words = words ^ ((words << np.uint32(15)) & np.uint32(0xEFC60000))
-    return words ^ (words >> np.uint32(18))
+    return np.asarray(words ^ (words >> np.uint32(18)), np.uint32)
 
 
 def _applied(matrix: Words, words: Words) -> Words:
     """Bit r of each result is the parity of `matrix[r] & word`."""
     parities = np.bitwise_count(matrix[:, None] & words) & np.uint8(1)
     shifts = np.arange(32, dtype=np.uint32)[:, None]
-    return (parities.astype(np.uint32) << shifts).sum(axis=0, dtype=np.uint32)
+    return np.asarray((parities.astype(np.uint32) << shifts).sum(axis=0), np.uint32)
 
 
 def _transposed(columns: Words) -> Words:
     shifts = np.arange(32, dtype=np.uint32)
     bits = (columns[None, :] >> shifts[:, None]) & np.uint32(1)
-    return (bits << shifts).sum(axis=1, dtype=np.uint32)
+    return np.asarray((bits << shifts).sum(axis=1), np.uint32)
 
 
 def _untempering() -> Words:

@@ -74,14 +74,15 @@ class Candidate:
     log_likelihood: float | None
     rejected_by: str | None  # "support", "scale", "mean", "shape", "zeros", ... or None
     reason: str | None  # the sentence behind rejected_by, with measured value and limit
+    inseparable_from: tuple[str, ...] = ()  # first ids of survivors that n values cannot part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
     """A tensor that is no random draw at all, or only partly."""
 
-    kind: str  # "constant", ...
-    value: float | None = None
+    kind: str  # "constant", "identity", "dirac", "orthogonal", "sparse", "tied", "blocks"
+    value: float | None = None  # the constant, the gain, the share of zeros or of tied lines
     detail: str | None = None
 
 
@@ -106,6 +107,46 @@ class Profile:
     levels: str
     below: int  # values under -6 units
     above: int  # values over +6 units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSpread:
+    """Mean and population std of each output unit: of each index of the tensor's first axis.
+
+    Of more than 2,048 units evenly spaced ones are kept, and those with the least and the greatest
+    std and mean; then `places` holds the index of each. Numbers have six significant digits.
+    """
+
+    units: int  # of the tensor
+    count: int  # values of one unit
+    means: tuple[float, ...]  # weight units
+    stds: tuple[float, ...]
+    places: tuple[int, ...] = ()  # ascending; empty where all units are listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReport:
+    """One block of a packed tensor, judged on its own with its own fans."""
+
+    name: str  # "q", "forget gate"
+    axis: int  # the tensor's axis that is divided
+    start: int  # first index along the axis
+    stop: int  # one past the last
+    shape: tuple[int, ...]
+    fan_in: int | None
+    fan_out: int | None
+    count: int
+    nonfinite: int
+    zeros: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    status: Status
+    sentence: str
+    schemes: tuple[str, ...]  # ids that could have drawn it, best first
+    candidates: tuple[Candidate, ...]  # those that could have drawn it
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +193,9 @@ class TensorReport:
     certificate: dict[str, str | int | float | None] | None = None
     histogram: Histogram | None = None
     profiles: tuple[Profile, ...] = ()
+    units: UnitSpread | None = None  # of judged tensors with 2 axes or more
+    parts: tuple[PartReport, ...] = ()  # of packed tensors: q, k and v, gates, ...
+    digest: str | None = None  # equal for judged tensors of one dtype, shape and content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +210,20 @@ class Finding:
     measured: float | None
     limit: float | None
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeLine:
+    """The scheme that explains one kind of layer's tensors together."""
+
+    layer: str  # "convolutions", "residual projections", "biases", ...
+    scheme: str  # id
+    name: str  # as a person reads it
+    text: str  # "Kaiming normal (fan_out, relu) on all 20 convolutions"
+    tensors: tuple[int, ...]  # indices of those it explains
+    breaks: tuple[int, ...]  # indices of the kind's tensors that no line explains
+    p_value: float | None  # smallest p of its tensors times their number, at most 1
+    log_likelihood: float | None  # summed over its tensors, nats; None where one has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +244,9 @@ class Summary:
     format_notes: tuple[str, ...] = ()
     globals: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    recipe: tuple[RecipeLine, ...] = ()  # largest kinds of layers first
+    recipe_text: str = ""  # the lines in one sentence
+    family: str | None = None  # the library whose own init the lines are, if one is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

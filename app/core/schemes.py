@@ -1,4 +1,4 @@
-"""The catalogue's laws at one tensor's shape, and how each number follows from the last."""
+"""The catalogue's laws at one tensor's shape and place, equal laws merged into one."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import assert_never
 
 from app.core.catalogue import BY_ID, CATALOGUE, ORDER, Scheme
-from app.core.distributions import (
-    Constant,
-    Distribution,
-    Normal,
-    Orthogonal,
-    TruncatedNormal,
-    Uniform,
-    truncated_std,
-)
+from app.core.context import Site
+from app.core.distributions import Constant, Distribution, Normal, Uniform
 from app.core.fans import Fans
-from app.core.report import DefaultLaw, Step
-from app.core.wording import number
+from app.core.report import DefaultLaw
+from app.core.scales import applies, distribution
+from app.core.workings import derivation
 
-__all__ = ["BY_ID", "CATALOGUE", "ORDER", "LawAtShape", "Scheme", "derivation", "laws_at"]
+__all__ = [
+    "BY_ID",
+    "CATALOGUE",
+    "ORDER",
+    "LawAtShape",
+    "Scheme",
+    "derivation",
+    "distribution",
+    "laws_at",
+]
 
-CUT = 2.0  # parent sigmas at which JAX, Keras and TensorFlow truncate
 SAME = 1e-9  # relative difference below which two laws are one
 
 
@@ -40,57 +41,6 @@ class LawAtShape:
     why_same: str | None = None  # why several schemes are one law here
 
 
-def distribution(scheme: Scheme, *, fans: Fans | None, shape: Sequence[int]) -> Distribution | None:
-    """The law a scheme draws at this shape.
-
-    Args:
-        scheme: Of the catalogue.
-        fans: By torch's convention; None where they are unknown or undefined.
-        shape: The tensor's.
-
-    Returns:
-        None where the scheme does not apply: it needs fans, or a matrix.
-    """
-    if scheme.law == "orthogonal":
-        if len(shape) < 2 or math.prod(shape) == 0:
-            return None
-        rows = shape[0]
-        return Orthogonal(gain=scheme.gain, rows=rows, columns=math.prod(shape) // rows)
-    if scheme.fan != "none" and fans is None:
-        return None
-    return _scaled(scheme, fans)
-
-
-def _scaled(scheme: Scheme, fans: Fans | None) -> Distribution:
-    fanned = None if fans is None or scheme.fan == "none" else std_of(scheme, fans)
-    match scheme.law:
-        case "uniform":
-            return Uniform(bound=scheme.scale if fanned is None else math.sqrt(3) * fanned)
-        case "normal":
-            return Normal(std=scheme.scale if fanned is None else fanned)
-        case "truncated_normal":
-            parent = scheme.scale if fanned is None else fanned / truncated_std(CUT)
-            return TruncatedNormal(parent=parent, cut=CUT)
-        case "constant":
-            return Constant(value=scheme.scale)
-        case "orthogonal":
-            msg = "an orthogonal scheme takes its law from the shape"
-            raise ValueError(msg)
-        case _:
-            assert_never(scheme.law)
-
-
-def std_of(scheme: Scheme, fans: Fans) -> float:
-    """`gain / √fan`, with the fan that the scheme uses."""
-    return scheme.gain / math.sqrt(fan_of(scheme, fans))
-
-
-def fan_of(scheme: Scheme, fans: Fans) -> float:
-    """fan_in, fan_out or their mean; at least 1, as Keras has it."""
-    spread = {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
-    return max(1.0, spread.get(scheme.fan, (fans.fan_in + fans.fan_out) / 2))
-
-
 def default_distribution(default: DefaultLaw) -> Distribution:
     """The law of a default, as a distribution."""
     if default.law == "constant":
@@ -101,28 +51,37 @@ def default_distribution(default: DefaultLaw) -> Distribution:
 
 
 def laws_at(
-    *, shape: Sequence[int], fans: Fans | None, default: DefaultLaw | None
+    *,
+    shape: Sequence[int],
+    fans: Fans | None,
+    default: DefaultLaw | None,
+    site: Site | None = None,
 ) -> tuple[LawAtShape, ...]:
-    """Every law of the catalogue at this shape, equal laws merged into one.
+    """Every law of the catalogue at this shape and place, equal laws merged into one.
 
     Args:
         shape: The tensor's.
         fans: None leaves out the schemes that need them.
         default: Takes the place of the catalogue's `torch_default`; None leaves it out.
+        site: The tensor's place in the model; None leaves out the schemes of one place only.
 
     Returns:
         In the catalogue's order, the default first.
     """
-    return _laws_at(tuple(shape), fans, default)
+    return _laws_at(tuple(shape), fans, default, site or Site(), len(BY_ID))
 
 
 @lru_cache(maxsize=256)
 def _laws_at(
-    shape: tuple[int, ...], fans: Fans | None, default: DefaultLaw | None
+    shape: tuple[int, ...],
+    fans: Fans | None,
+    default: DefaultLaw | None,
+    site: Site,
+    edition: int,  # noqa: ARG001 # a larger catalogue has answers of its own
 ) -> tuple[LawAtShape, ...]:
     found: list[LawAtShape] = []
     for scheme in CATALOGUE:
-        law = _single(scheme, shape=shape, fans=fans, default=default)
+        law = _single(scheme, shape=shape, fans=fans, default=default, site=site)
         if law is None:
             continue
         twin = next((i for i, other in enumerate(found) if _same(law, other)), None)
@@ -134,15 +93,21 @@ def _laws_at(
 
 
 def _single(
-    scheme: Scheme, *, shape: Sequence[int], fans: Fans | None, default: DefaultLaw | None
+    scheme: Scheme,
+    *,
+    shape: Sequence[int],
+    fans: Fans | None,
+    default: DefaultLaw | None,
+    site: Site,
 ) -> LawAtShape | None:
     if scheme.id == "torch_default":
-        if default is None:
-            return None
-        drawn: Distribution | None = default_distribution(default)
-        formula = default.formula
+        drawn = None if default is None else default_distribution(default)
+        formula = scheme.formula if default is None else default.formula
+    elif applies(scheme, site):
+        drawn = distribution(scheme, fans=fans, shape=shape, site=site)
+        formula = scheme.formula
     else:
-        drawn, formula = distribution(scheme, fans=fans, shape=shape), scheme.formula
+        return None
     if drawn is None:
         return None
     return LawAtShape(
@@ -167,6 +132,8 @@ def _parameter(law: Distribution) -> float:
 def _same(a: LawAtShape, b: LawAtShape) -> bool:
     """Constants are the same when equal, other laws within rounding of their formula."""
     if type(a.distribution) is not type(b.distribution):
+        return False
+    if getattr(a.distribution, "cut", None) != getattr(b.distribution, "cut", None):
         return False
     one, other = _parameter(a.distribution), _parameter(b.distribution)
     return one == other or math.isclose(one, other, rel_tol=SAME, abs_tol=0.0)
@@ -193,96 +160,27 @@ def _explained(law: LawAtShape, fans: Fans | None) -> LawAtShape:
     )
 
 
-def derivation(
-    scheme: Scheme, *, fan_in: int, fan_out: int, rows: int | None = None
-) -> tuple[Step, ...]:
-    """The steps from a scheme's rule to its std and bound, with these fans' numbers.
+def with_open_defaults(
+    laws: Sequence[LawAtShape], defaults: Sequence[tuple[str, DefaultLaw]]
+) -> tuple[LawAtShape, ...]:
+    """The laws with the default of every class that a layer may be of, equal laws merged.
 
     Args:
-        scheme: Of the catalogue.
-        fan_in: At least 1.
-        fan_out: At least 1.
-        rows: size(0) of the weight, for orthogonal; fan_out where None.
+        laws: At the tensor's shape, without a default.
+        defaults: Of each class, by its name.
     """
-    fans = Fans(fan_in=fan_in, fan_out=fan_out)
-    if scheme.law == "constant":
-        return (Step(symbol="value", expression=number(scheme.scale), value=scheme.scale),)
-    if scheme.law == "orthogonal":
-        return _orthogonal_steps(scheme, rows=rows or fan_out, columns=fan_in)
-    law = _scaled(scheme, fans)
-    if scheme.fan == "none":
-        return _fixed_steps(scheme, law)
-    return (*_std_steps(scheme, fans), *_edge_steps(law, scheme, fans))
-
-
-def _std_steps(scheme: Scheme, fans: Fans) -> tuple[Step, ...]:
-    n = fan_of(scheme, fans)
-    fan: str = scheme.fan
-    value = f"{n:g}"
-    steps = [Step(symbol="gain", expression=scheme.gain_text, value=scheme.gain)]
-    if scheme.fan == "average":
-        fan = "((fan_in+fan_out)/2)"
-        value = f"(({fans.fan_in}+{fans.fan_out})/2)"
-    std = scheme.gain / math.sqrt(n)
-    steps.append(
-        Step(symbol="std", expression=f"gain/√{fan} = {scheme.gain_text}/√{value}", value=std)
-    )
-    return tuple(steps)
-
-
-def _edge_steps(law: Distribution, scheme: Scheme, fans: Fans) -> tuple[Step, ...]:
-    if isinstance(law, Uniform):
-        expression = f"√3·std = √3·{number(law.std)}"
-        if math.isclose(scheme.gain, math.sqrt(1 / 3)) and scheme.fan != "average":
-            expression = f"√3·std = 1/√{scheme.fan} = 1/√{fan_of(scheme, fans):g}"
-        return (Step(symbol="bound", expression=expression, value=law.bound),)
-    if isinstance(law, TruncatedNormal):
-        shrink = truncated_std(law.cut)
-        return (
-            Step(
-                symbol="parent σ",
-                expression=f"std/{shrink:.4f}, as the cut at ±2σ shrinks the std",
-                value=law.parent,
-            ),
-            Step(
-                symbol="bound", expression=f"2·parent σ = 2·{number(law.parent)}", value=law.bound
-            ),
+    found = list(laws)
+    for place, (kind, default) in enumerate(defaults):
+        law = LawAtShape(
+            ids=("torch_default",),
+            names=(BY_ID["torch_default"].name,),
+            formula=f"{default.formula} of {kind}",
+            distribution=default_distribution(default),
+            rarity=0,
         )
-    return ()
-
-
-def _fixed_steps(scheme: Scheme, law: Distribution) -> tuple[Step, ...]:
-    if isinstance(law, Uniform):
-        return (
-            Step(symbol="bound", expression=number(scheme.scale), value=scheme.scale),
-            Step(symbol="std", expression=f"bound/√3 = {number(law.bound)}/√3", value=law.std),
-        )
-    if isinstance(law, TruncatedNormal):
-        return (
-            Step(symbol="parent σ", expression=number(law.parent), value=law.parent),
-            Step(
-                symbol="bound", expression=f"2·parent σ = 2·{number(law.parent)}", value=law.bound
-            ),
-            Step(
-                symbol="std", expression=f"0.8796·parent σ = 0.8796·{law.parent:g}", value=law.std
-            ),
-        )
-    return (Step(symbol="std", expression=number(scheme.scale), value=law.std),)
-
-
-def _orthogonal_steps(scheme: Scheme, *, rows: int, columns: int) -> tuple[Step, ...]:
-    law = Orthogonal(gain=scheme.gain, rows=rows, columns=columns)
-    sides = f"max({rows}, {columns})"
-    return (
-        Step(symbol="gain", expression=scheme.gain_text, value=scheme.gain),
-        Step(
-            symbol="Σw²",
-            expression=f"gain²·min(rows, columns) = gain²·min({rows}, {columns})",
-            value=scheme.gain**2 * min(rows, columns),
-        ),
-        Step(
-            symbol="std",
-            expression=f"√(Σw²/(rows·columns)) = gain/√{sides}",
-            value=law.std,
-        ),
-    )
+        twin = next((other for other in found if _same(law, other)), None)
+        if twin is not None:
+            found.remove(twin)
+            law = _merged(law, twin)
+        found.insert(place, law)
+    return tuple(found)

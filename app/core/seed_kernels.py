@@ -93,6 +93,15 @@ def _cells(early: Array, late: Array, first: int, cells: Array) -> None:
 
 
 @compiled()
+def _flag(early: Array, late: Array, first: int, table: Array, cells: Array, flags: Array) -> None:
+    """Flag the lanes whose outputs from `first` on lie in a flagged cell of the table."""
+    if table.size:
+        _cells(early, late, first, cells)
+        for lane in range(LANES):
+            flags[lane] |= table[cells[lane]]
+
+
+@compiled()
 def _near(digit: np.uint32, output: np.uint32, tolerance: np.uint32) -> bool:
     distance = np.uint32(np.uint32(digit - output) + tolerance) & _LOW24
     return bool(distance <= np.uint32(tolerance + tolerance))
@@ -150,21 +159,16 @@ def try_seeds(
     for block in range(first, first + count, LANES):
         _seed_lanes(block, words, early, late)
         flags[:] = 0
-        if tables[0].size:
-            _cells(early, late, UNIFORM_FIRST, cells)
-            for lane in range(LANES):
-                flags[lane] |= tables[0][cells[lane]]
-        if tables[1].size:
-            _cells(early, late, NORMAL_FIRST, cells)
-            for lane in range(LANES):
-                flags[lane] |= tables[1][cells[lane]]
+        _flag(early, late, UNIFORM_FIRST, tables[0], cells, flags)
+        _flag(early, late, NORMAL_FIRST, tables[1], cells, flags)
         for lane in range(LANES):
-            if flags[lane]:
-                for i in range(_compare(early, late, lane, digits, targets)):
-                    if hits < found.shape[0]:
-                        found[hits, 0] = block + lane
-                        found[hits, 1] = targets[i]
-                        hits += 1
+            if not flags[lane]:
+                continue
+            agreeing = _compare(early, late, lane, digits, targets)
+            for i in range(min(agreeing, found.shape[0] - hits)):
+                found[hits, 0] = block + lane
+                found[hits, 1] = targets[i]
+                hits += 1
     return hits
 
 

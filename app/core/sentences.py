@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.attribution import Attribution
 from app.core.checkpoint import StoredTensor
-from app.core.freescale import Fit
+from app.core.halves import one_sided
 from app.core.layers import STATE_ROLES, ParameterFacts
-from app.core.report import Candidate, DefaultLaw, Status, Structure
+from app.core.precision import effective_dtype
+from app.core.report import Candidate, DefaultLaw, PartReport, Status, Structure
 from app.core.schemes import BY_ID
 from app.core.statistics import Sketch
-from app.core.structure import effective_dtype
+from app.core.unlisted import also_lines, few_lines, fit_lines
 from app.core.wording import count, counted, factor, listed, number, share
 
 ROLE_SENTENCES = {
@@ -37,7 +39,10 @@ class Case:
     verdict: Attribution | None  # None where the tensor is not judged
     structure: Structure | None
     outside: int | None  # values outside the default's bound
-    padding: int = 0  # zeros of a padding row, left out of the tests
+    padding: int = 0  # zeros of padding rows, left out of the tests
+    padding_rows: tuple[int, ...] = ()  # which rows, where that is known
+    parts: tuple[PartReport, ...] = ()  # of a packed tensor
+    told: str | None = None  # what its structure says, in place of the sentence about its law
 
     @property
     def best(self) -> Candidate | None:
@@ -52,14 +57,21 @@ def sentence(case: Case) -> str:
         return _not_judged(case)
     if case.structure is not None and case.structure.kind == "constant":
         return _constant(case)
-    if _is_eye(case):
+    if case.structure is not None and _is_eye(case):
         word = "eye_" if len(case.tensor.shape) == 2 else "dirac_"
-        return f"Looks like torch.nn.init.{word}: zeros and ones; their places were not compared."
+        return f"Looks like torch.nn.init.{word}: {case.structure.detail}."
+    if case.told is not None:
+        return case.told
     if case.status == "too_small":
         return "Too few values to tell."
     if case.best is not None:
-        return f"Fits {case.best.names[0]}: {_law_in_words(case.best)}."
+        return fits(case.best)
     return _unfitting(case, case.verdict)
+
+
+def fits(line: Candidate) -> str:
+    """That a tensor is consistent with a law, in one line."""
+    return f"Fits {line.names[0]}: {_law_in_words(line)}."
 
 
 def _unfitting(case: Case, verdict: Attribution) -> str:
@@ -110,7 +122,7 @@ def _law_in_words(line: Candidate) -> str:
         case "truncated_normal":
             return f"normal cut at ±{number(line.bound or 0.0)}, std {number(line.std)}"
         case "orthogonal":
-            return f"std {number(line.std)}; scale alone is compared"
+            return f"{(line.reason or '').partition('; ')[0] or f'std {number(line.std)}'}"
         case _:
             return f"every value {number(line.value or 0.0)}"
 
@@ -126,7 +138,9 @@ def remarks(case: Case) -> tuple[str, ...]:
     """The lines below the headline, each a fact with its number."""
     lines = [*_about_values(case)]
     if case.verdict is not None and case.sketch.finite:
-        lines += [*_about_bound(case), *_about_choice(case), *_about_fit(case)]
+        lines += [*_about_bound(case), *_about_choice(case)]
+        lines += fit_lines(case.verdict, case.default)
+        lines += filter(None, [one_sided(case.sketch)] if case.best is None else [])
     lines += _about_class(case)
     return tuple(lines)
 
@@ -137,13 +151,22 @@ def _about_values(case: Case) -> list[str]:
         said = f"{counted(sketch.nonfinite, 'value is', 'values are')} NaN or infinite"
         lines.append(f"{said}: left out of the statistics.")
     if case.padding:
-        zeros = counted(case.padding, "zero", "zeros")
-        lines.append(f"One row of {zeros}, as padding_idx has, is left out of the tests.")
+        lines.append(_about_padding(case))
     narrow = effective_dtype(sketch)
     drawn = sketch.constant is None and sketch.finite > 1 and not _is_eye(case)
     if narrow != sketch.dtype and drawn:
         lines.append(f"Every value is a {narrow} number, stored as {sketch.dtype}.")
     return lines
+
+
+def _about_padding(case: Case) -> str:
+    rows = case.padding_rows
+    if len(rows) < 2:
+        which = f"Row {rows[0]}" if rows else "One row"
+        zeros = counted(case.padding, "zero")
+        return f"{which} is all zeros, as padding_idx has: {zeros} left out of the tests."
+    names = listed([str(row) for row in rows], most=5)
+    return f"{count(len(rows))} rows ({names}) are all zeros, and left out of the tests."
 
 
 def _about_bound(case: Case) -> list[str]:
@@ -170,19 +193,30 @@ def _about_bound(case: Case) -> list[str]:
 def _about_choice(case: Case) -> list[str]:
     """What else fits, and whether the data could tell."""
     verdict, best = case.verdict, case.best
-    if verdict is None or best is None or best.law == "constant" or _is_eye(case):
+    if verdict is None or _is_eye(case) or (best is not None and best.law == "constant"):
         return []
+    if best is None:
+        few = case.status == "too_small" and case.sketch.constant is None
+        return few_lines(verdict, case.sketch.finite) if few else []
     fitting = [line for line in verdict.candidates if line.rejected_by is None]
     if case.status == "too_small":
-        names = listed([line.names[0] for line in fitting], most=3)
-        return [f"{counted(case.sketch.finite, 'value')}; at this size these fit alike: {names}."]
-    lines = []
+        return few_lines(verdict, case.sketch.finite)
+    return choice_lines(fitting, case.sketch.finite)
+
+
+def choice_lines(fitting: Sequence[Candidate], n: int | None = None) -> list[str]:
+    """What else could have drawn a tensor, and whether its values can tell.
+
+    Args:
+        fitting: The laws that could have, the one that is named first.
+        n: How many values, where that is to be said.
+    """
+    best, lines = fitting[0], []
     others = _other_names(best)
     if others:
         why = f", {best.reason.removeprefix('one law here ')}" if best.reason else ""
         lines.append(f"Same rule here as {listed(others)}{why}. The values cannot tell them apart.")
-    if len(fitting) > 1:
-        lines.append(f"Also consistent with {listed([f.names[0] for f in fitting[1:]])}.")
+    lines += also_lines(fitting, n)
     if best.law == "orthogonal" and best.reason:
         lines.append(f"{best.reason[0].upper()}{best.reason[1:]}.")
     return lines
@@ -196,55 +230,9 @@ def _other_names(best: Candidate) -> list[str]:
     return [name for name in best.names if name not in own]
 
 
-def _about_fit(case: Case) -> list[str]:
-    if case.verdict is None:
-        return []
-    fit, moved = case.verdict.fit, case.verdict.moved_from
-    if moved is not None:
-        name = moved.names[0]
-        return [
-            f"Close to {name}: same shape, but values lie past its edge at "
-            f"±{number(moved.bound or 0.0)}. Consistent with {name} followed by some training."
-        ]
-    if case.status == "not_at_init":
-        default = (c for c in case.verdict.candidates if "torch_default" in c.ids)
-        lines = (c for c in default if c.reason and c.rejected_by != "support")
-        return [f"Not PyTorch's default: {line.reason}." for line in lines]
-    if fit is None or case.status != "unlisted_scale":
-        return []
-    if fit.law == "uniform" and fit.bound is not None:
-        return [_scaled_uniform(case, fit.bound)]
-    return [_near_miss(case, fit)]
-
-
-def _scaled_uniform(case: Case, bound: float) -> str:
-    edges = f"Flat with sharp edges at ±{number(bound)}"
-    default = case.default
-    if default is None or default.law != "uniform" or not default.bound:
-        return f"{edges}: a uniform draw at an unlisted scale."
-    times = factor(bound / default.bound).removeprefix("×")
-    return f"{edges}: consistent with the PyTorch default multiplied by {times}."
-
-
-def _near_miss(case: Case, fit: Fit) -> str:
-    """The nearest listed scheme of the same family, if its spread is within a quarter."""
-    lines = case.verdict.candidates if case.verdict else ()
-    same = [c for c in lines if c.law == fit.law and c.std_ratio]
-    nearest = min(same, key=lambda c: abs(math.log(c.std_ratio or 1.0)), default=None)
-    shape = "normal" if fit.law == "normal" else "normal cut at ±2σ"
-    if nearest is None or nearest.std_ratio is None or abs(math.log(nearest.std_ratio)) > 0.25:
-        return f"The shape is {shape} with std {number(fit.std)}, which no listed scheme has here."
-    wider = 100 * (nearest.std_ratio - 1)
-    word = "wider" if wider > 0 else "narrower"
-    return (
-        f"Close to {nearest.names[0]}: same shape, spread {abs(wider):.2g} % {word}. Consistent "
-        f"with {nearest.names[0]} followed by some training, or with a scale that is not listed."
-    )
-
-
 def _about_class(case: Case) -> list[str]:
     possible = case.facts.attributes.get("possible")
     if case.verdict is None or case.default is not None or not isinstance(possible, tuple):
         return []
     kinds = " or ".join(str(kind) for kind in possible)
-    return [f"Names and shape fit {kinds}, whose defaults differ: no default is compared."]
+    return [f"Names and shape fit {kinds}, whose defaults differ: each of them is tested."]

@@ -47,7 +47,7 @@ def sketch(
 ) -> Sketch:
     """The statistics of every value, read once.
 
-    At most one chunk of 2²¹ values per thread is ever copied, and only where the strides or the
+    At most one chunk of 2²² values per thread is ever copied, and only where the strides or the
     alignment ask for it. The result does not depend on the number of threads.
 
     Args:

@@ -46,6 +46,21 @@ def _add(to: Array, row: Array, begin: int) -> None:
 
 
 @compiled()
+def _ones(word: np.uint32) -> int:
+    count = 0
+    for b in range(32):
+        count += int((word >> np.uint32(b)) & np.uint32(1))
+    return count
+
+
+@compiled()
+def _sum(forms: Array, chosen: np.uint32, row: Array) -> None:
+    for r in range(32):
+        if (chosen >> np.uint32(r)) & np.uint32(1):
+            _add(row, forms[r], 0)
+
+
+@compiled()
 def _first_words(masks: Array, bits: Array, inverse: Array, unknowns: int, forms: Array) -> None:
     """Each bit of the first 624 words as a sum of unknown output bits and a constant."""
     column = 0
@@ -107,8 +122,7 @@ def write_equations(
     """
     unknowns = 0
     for word in range(WORDS):
-        for b in range(32):
-            unknowns += 1 - ((masks[word] >> np.uint32(b)) & np.uint32(1))
+        unknowns += 32 - _ones(masks[word])
     forms = np.zeros((WORDS, 32, equations.shape[1]), np.uint64)
     _first_words(masks, bits, inverse, unknowns, forms)
     filled = 0
@@ -119,12 +133,9 @@ def write_equations(
             here = np.uint32(1) << np.uint32(b)
             if not masks[word] & here:
                 continue
-            row = equations[filled]
-            for r in range(32):
-                if (temper[b] >> np.uint32(r)) & np.uint32(1):
-                    _add(row, forms[slot, r], 0)
+            _sum(forms[slot], temper[b], equations[filled])
             if bits[word] & here:
-                _flip(row, unknowns)
+                _flip(equations[filled], unknowns)
             filled += 1
             if filled == equations.shape[0]:
                 return filled
@@ -132,27 +143,33 @@ def write_equations(
 
 
 @compiled()
+def _reduced(rows: Array, top: int, end: int, pivots: Array, candidate: int, column: int) -> bool:
+    """Clear the stripe's pivot columns in a row; whether it then has a bit in `column`."""
+    for i in range(top, end):
+        if _bit(rows[candidate], pivots[i]):
+            _add(rows[candidate], rows[i], pivots[top] >> 6)
+    return bool(_bit(rows[candidate], column))
+
+
+@compiled()
 def _stripe(rows: Array, top: int, begin: int, end: int, pivots: Array) -> int:
     """Find and reduce pivot rows for the columns of a stripe; they move to `top` and on."""
     found = 0
     for column in range(begin, end):
-        for candidate in range(top + found, rows.shape[0]):
-            row = rows[candidate]
-            for i in range(found):
-                if _bit(row, pivots[top + i]):
-                    _add(row, rows[top + i], begin >> 6)
-            if not _bit(row, column):
-                continue
-            if candidate != top + found:
-                kept = row.copy()
-                row[:] = rows[top + found]
-                rows[top + found, :] = kept
-            pivots[top + found] = column
-            for i in range(found):
-                if _bit(rows[top + i], column):
-                    _add(rows[top + i], rows[top + found], begin >> 6)
-            found += 1
-            break
+        at = top + found
+        candidate = at
+        while candidate < rows.shape[0] and not _reduced(rows, top, at, pivots, candidate, column):
+            candidate += 1
+        if candidate == rows.shape[0]:
+            continue
+        kept = rows[candidate].copy()
+        rows[candidate, :] = rows[at]
+        rows[at, :] = kept
+        pivots[at] = column
+        for i in range(top, at):
+            if _bit(rows[i], column):
+                _add(rows[i], kept, begin >> 6)
+        found += 1
     return found
 
 
@@ -172,7 +189,7 @@ def _clear(rows: Array, top: int, found: int, pivots: Array, sums: Array) -> Non
             continue
         combination = 0
         for i in range(found):
-            combination |= _bit(rows[other], pivots[top + i]) << i
+            combination |= int(_bit(rows[other], pivots[top + i])) << i
         if combination:
             _add(rows[other], sums[combination], begin)
 

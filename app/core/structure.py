@@ -1,4 +1,4 @@
-"""Tensors that are no random draw, or only partly: constant, identity, sparse, padded."""
+"""Tensors that are no draw of independent values, or only partly: what they are instead."""
 
 from __future__ import annotations
 
@@ -9,66 +9,78 @@ from dataclasses import replace
 import numpy as np
 
 from app.core.cells import Cells
+from app.core.frames import is_frame
+from app.core.matrix import Identity, Places
 from app.core.moments import Moments
 from app.core.report import Structure
+from app.core.sparsity import sparse_structure
 from app.core.statistics import Sketch
-from app.core.storage import shared_zero_bits
-from app.core.wording import count, share
-
-SPARSE_SHARE = 0.01  # zeros above this share of all values are named as such
+from app.core.wording import count, number
 
 
-def effective_dtype(sketch: Sketch) -> str:
-    """The narrowest dtype that all values have: float32 files may hold bfloat16 values."""
-    bits = shared_zero_bits(sketch.dtype, sketch.low_bits)
-    narrow = {
-        ("float32", 16): "bfloat16",
-        ("float32", 13): "float16",
-        ("float64", 29): "float32",
-        ("float64", 42): "float16",
-        ("float64", 45): "bfloat16",
-    }
-    return narrow.get((sketch.dtype, bits), sketch.dtype) if sketch.low_bits else sketch.dtype
-
-
-def structure_of(sketch: Sketch, shape: Sequence[int]) -> Structure | None:
-    """What a tensor is instead of a draw, as far as its values without their places tell.
+def structure_of(
+    sketch: Sketch, shape: Sequence[int], places: Places | None = None, *, stripped: bool = False
+) -> Structure | None:
+    """What a tensor is instead of a draw of independent values.
 
     Args:
         sketch: Of all values.
         shape: The tensor's.
+        places: Where the values stand; without it the counts alone must tell.
+        stripped: Whether rows of zeros were left out of the sketch.
 
     Returns:
-        None where nothing stands out; for sparse, `value` is the share of exact zeros.
+        None where nothing stands out; `value` is the constant, the gain, or a share.
     """
     if sketch.constant is not None and sketch.count > 1:
         return Structure(kind="constant", value=sketch.constant)
-    if _looks_like_identity(sketch, shape):
-        kind = "identity" if len(shape) == 2 else "dirac"
+    matrix = places.matrix if places else None
+    if places is None or matrix is None:
+        eye = _counted_identity(sketch, shape)
+    else:
+        eye = _placed_structure(places, shape)
+    return eye or sparse_structure(sketch, None if stripped else matrix)
+
+
+def _placed_structure(places: Places, shape: Sequence[int]) -> Structure | None:
+    if places.identity is not None:
+        return _identity(places.identity, shape)
+    found = places.orthogonality
+    if is_frame(found):
+        detail = f"its {found.side} are orthogonal with gain {number(found.gain)}: {found.told}"
+        return Structure(kind="orthogonal", value=found.gain, detail=detail)
+    if places.tied is not None:
+        tied = places.tied
+        told = f"{count(tied.lines)} of {count(tied.of)} {tied.side}"
         return Structure(
-            kind=kind,
-            value=1.0,
-            detail=f"{count(sketch.count - sketch.zeros)} ones and zeros elsewhere, as {kind} has; "
-            "their places were not compared",
-        )
-    zeros = sketch.zeros / sketch.finite if sketch.finite else 0.0
-    if zeros >= SPARSE_SHARE and sketch.zeros > 1:
-        return Structure(
-            kind="sparse",
-            value=zeros,
-            detail=f"{count(sketch.zeros)} of {count(sketch.finite)} values "
-            f"({share(zeros)}) are exactly 0",
+            kind="tied",
+            value=tied.lines / tied.of,
+            detail=f"{told} repeat another one bit for bit, which no draw does",
         )
     return None
 
 
-def _looks_like_identity(sketch: Sketch, shape: Sequence[int]) -> bool:
+def _identity(eye: Identity, shape: Sequence[int]) -> Structure:
+    value = number(eye.value)
+    if len(shape) == 2:
+        return Structure(
+            kind="identity", value=eye.value, detail=f"{value} on the diagonal, 0 elsewhere"
+        )
+    groups = f" in each of {count(eye.groups)} groups" if eye.groups > 1 else ""
+    detail = f"{value} at the middle tap of each channel's own{groups}, 0 elsewhere"
+    return Structure(kind="dirac", value=eye.value, detail=detail)
+
+
+def _counted_identity(sketch: Sketch, shape: Sequence[int]) -> Structure | None:
     """Zeros and ones only, with min(size(0), size(1)) ones."""
     if len(shape) < 2 or sketch.nonfinite or sketch.minimum != 0.0 or sketch.maximum != 1.0:
-        return False
-    if not (sketch.cells.exact and sketch.cells.low.size == 2):
-        return False
-    return sketch.count - sketch.zeros == min(shape[0], shape[1])
+        return None
+    ones = sketch.count - sketch.zeros
+    if not (sketch.cells.exact and sketch.cells.low.size == 2) or ones != min(shape[:2]):
+        return None
+    kind = "identity" if len(shape) == 2 else "dirac"
+    detail = f"{count(ones)} ones and zeros elsewhere; their places were not compared"
+    return Structure(kind=kind, value=1.0, detail=detail)
 
 
 def padding_zeros(sketch: Sketch, shape: Sequence[int], *, told: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numba import types
 
-from app.core.compiled import compiled, read_only, together, writable
+from app.core.compiled import compiled, prefetch, read_only, together, writable
 
 Tables: TypeAlias = tuple[np.ndarray, ...]
 
@@ -15,12 +15,45 @@ Tables: TypeAlias = tuple[np.ndarray, ...]
 # store: with one, 70 % equal values take three times as long. The same table may be given twice.
 LANES = 4
 FEWER_LANES = 2
+AHEAD = np.uint64(512)  # words, 4 KiB: what is asked for arrives when it is needed
 WORD_PAIR = 16  # bytes; the loops read two words at a time
 
+STRETCH = 1024  # counters that are added up at a time
 _counters = writable(types.uint32)
+_found = writable(types.int64)
 
-# Indices are unsigned throughout: numba looks behind the start of an array for signed ones. A run
-# of equal patterns is one addition.
+
+@compiled((_counters, types.int64, _found, _found))
+def drain(tables: np.ndarray, lanes: int, places: np.ndarray, counts: np.ndarray) -> int:
+    """Move what tables side by side have counted to a list, and leave them at zero.
+
+    Args:
+        tables: The counters, one table after the other.
+        lanes: How many tables these are.
+        places: Gets the places counted at, ascending.
+        counts: Gets the sum of the tables there.
+
+    Returns:
+        How many places there are.
+    """
+    size, found = tables.size // lanes, 0
+    sums = np.empty(STRETCH, np.uint32)
+    for start in range(0, size, STRETCH):
+        stretch = sums[: min(STRETCH, size - start)]
+        stretch[:] = 0
+        for lane in range(lanes):
+            table = tables[lane * size + start : lane * size + start + stretch.size]
+            for i in range(stretch.size):
+                stretch[i] += table[i]
+        for i in range(stretch.size):
+            if stretch[i] > 0:
+                places[found] = start + i
+                counts[found] = stretch[i]
+                found += 1
+    for i in range(found):
+        for lane in range(lanes):
+            tables[lane * size + places[i]] = 0
+    return found
 
 
 @compiled((read_only(types.uint64), together(*[_counters] * LANES)))
@@ -28,8 +61,11 @@ def tally16(words: np.ndarray, tables: Tables) -> None:
     """Count the eight 16-bit patterns of every pair of words."""
     first, second, third, fourth = tables
     mask, one = np.uint64(0xFFFF), np.uint32(1)
-    for i in range(words.size >> 1):
-        a, b = words[np.uint64(2) * np.uint64(i)], words[np.uint64(2) * np.uint64(i) + np.uint64(1)]
+    for pair in range(words.size >> 1):
+        i = np.uint64(2) * np.uint64(pair)
+        if i & np.uint64(7) == 0:
+            prefetch(words, i + AHEAD)
+        a, b = words[i], words[i + np.uint64(1)]
         p = a & mask
         if a == b and a == p * np.uint64(0x0001000100010001):
             first[p] += np.uint32(8)
@@ -49,8 +85,11 @@ def tally8(words: np.ndarray, tables: Tables) -> None:
     """Count the eight 8-bit patterns of every word."""
     first, second, third, fourth = tables
     mask, one = np.uint64(0xFF), np.uint32(1)
-    for i in range(words.size):
-        w = words[np.uint64(i)]
+    for place in range(words.size):
+        i = np.uint64(place)
+        if i & np.uint64(7) == 0:
+            prefetch(words, i + AHEAD)
+        w = words[i]
         p = w & mask
         if w == p * np.uint64(0x0101010101010101):
             first[p] += np.uint32(8)

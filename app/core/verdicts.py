@@ -10,6 +10,7 @@ from app.core.checkpoint import Checkpoint
 from app.core.findings import findings_of
 from app.core.headlines import headline
 from app.core.layers import STATE_ROLES
+from app.core.preferred import preferred
 from app.core.recipe import Recipe, recipe_of
 from app.core.report import Finding, Sign, Source, Summary, TensorReport
 from app.core.wording import counted
@@ -48,8 +49,11 @@ def conclude(
         alpha: Level of each tensor's tests.
     """
     recipe = recipe_of(reports)
-    findings = findings_of(recipe)
-    final = tuple(_final(report, recipe, findings) for report in reports)
+    findings = findings_of(recipe, checkpoint.modules)
+    final = tuple(
+        preferred(_final(report, recipe, findings), recipe.by_index.get(report.index))
+        for report in reports
+    )
     return Conclusion(
         summary=_summary(checkpoint, final, recipe, headline(recipe, findings), alpha),
         findings=findings,
@@ -91,6 +95,9 @@ def _summary(
         status=next((sign for sign in WORST_FIRST if signs[sign]), "not_judged"),
         signs={sign: signs[sign] for sign in WORST_FIRST if signs[sign]},
         main_scheme=recipe.main,
+        recipe=recipe.lines,
+        recipe_text=recipe.text,
+        family=recipe.family,
         alpha=alpha,
         format_notes=checkpoint.notes,
         globals=checkpoint.globals,

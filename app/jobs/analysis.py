@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from app.core import judgement, verdicts
 from app.core.checkpoint import StoredTensor
 from app.core.histograms import profile
+from app.core.layers import ParameterFacts
+from app.core.matrix import Places
+from app.core.measurement import places_of, warm
 from app.core.report import SCHEMA, Overview, Profile, TensorReport
-from app.core.sketch import Sketch, sketch, warm
+from app.core.sketch import Sketch, sketch
 from app.jobs.parcels import FINDINGS, TODO, Findings, Inventory
 from app.readers.checkpoints import open_checkpoint
 from app.readers.child import Answer
@@ -47,7 +50,8 @@ def measure_part(descriptor: int, arguments: dict[str, Any], progress: Tell) -> 
         measurer = _Measurer(mapped, threads=arguments["threads"])
         for tensor, facts in zip(todo.tensors, todo.facts, strict=True):
             measured = measurer.measure(tensor, limit=judgement.limit_of(facts, tensor))
-            report = judgement.judge(tensor, facts, measured, alpha=todo.alpha)
+            places = measurer.places(tensor, facts, measured)
+            report = judgement.judge(tensor, facts, measured, alpha=todo.alpha, places=places)
             found += (dump(report), measured.to_bytes())
             progress({"done": len(found) // 2})
     return Answer(value=len(todo.tensors), attachments=found)
@@ -57,25 +61,27 @@ def conclude_run(descriptor: int, arguments: dict[str, int], _progress: Tell) ->
     """The verdict on the findings behind `descriptor`: the overview, final reports attached."""
     size = arguments["document"]
     findings = FINDINGS.validate_json(os.pread(descriptor, size, 0))
-    measured = _measured(descriptor, findings, offset=size)
     concluded = verdicts.conclude(
         source=findings.source,
         checkpoint=findings.inventory.checkpoint,
-        reports=tuple(load(TENSOR, report) for report, _ in measured),
+        reports=tuple(_light(report) for report, _ in _measured(descriptor, findings, offset=size)),
         alpha=findings.inventory.alpha,
     )
-    reports = tuple(
-        _with_scheme_profile(report, packed, concluded.summary.main_scheme)
-        for report, (_, packed) in zip(concluded.reports, measured, strict=True)
-    )
+    rows, reports = [], []
+    measured = _measured(descriptor, findings, offset=size)
+    for light, (full, packed) in zip(concluded.reports, measured, strict=True):
+        whole = replace(light, histogram=full.histogram, profiles=full.profiles)
+        report = _with_scheme_profile(whole, packed, concluded.summary.main_scheme)
+        rows.append(judgement.row(report))
+        reports.append(dump(report))
     overview = Overview(
         schema=SCHEMA,
         source=findings.source,
         summary=concluded.summary,
         findings=tuple(concluded.findings),
-        rows=tuple(judgement.row(report) for report in reports),
+        rows=tuple(rows),
     )
-    return Answer(value=overview, attachments=[dump(report) for report in reports])
+    return Answer(value=overview, attachments=reports)
 
 
 class _Measurer:
@@ -98,16 +104,28 @@ class _Measurer:
             )
         return self._known[key]
 
+    def places(self, tensor: StoredTensor, facts: ParameterFacts, seen: Sketch) -> Places | None:
+        """Where a judged tensor's values stand; they were just read, so most are in a cache."""
+        if not judgement.is_judged(facts, tensor):
+            return None
+        blocks = judgement.blocks_of(facts, tensor)
+        found = values(self._mapped, tensor)
+        return places_of(found, seen, blocks=blocks, threads=self._threads)
 
-def _measured(descriptor: int, findings: Findings, *, offset: int) -> list[tuple[bytes, bytes]]:
-    """The JSON of each tensor's report and its packed sketch."""
-    found = []
+
+def _measured(
+    descriptor: int, findings: Findings, *, offset: int
+) -> Iterator[tuple[TensorReport, bytes]]:
+    """Each tensor's report and its packed sketch, one at a time: there may be 20,000."""
     for report, packed in findings.sizes:
-        found.append(
-            (os.pread(descriptor, report, offset), os.pread(descriptor, packed, offset + report))
-        )
+        document = os.pread(descriptor, report, offset)
+        yield load(TENSOR, document), os.pread(descriptor, packed, offset + report)
         offset += report + packed
-    return found
+
+
+def _light(report: TensorReport) -> TensorReport:
+    """The report without what is only drawn, and so no part of a verdict."""
+    return replace(report, histogram=None, profiles=())
 
 
 def _with_scheme_profile(

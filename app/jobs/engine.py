@@ -27,6 +27,7 @@ CANCELLED: Final = (
 
 ANALYSIS: Final = "analysis"  # workflow names
 PART: Final = "part"
+SEED: Final = "seed"
 
 
 def prepare(settings: Settings) -> None:

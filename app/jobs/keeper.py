@@ -17,6 +17,7 @@ from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.facts import Failure, Run
 from app.store.runs import Runs
+from app.store.seeds import Seeds
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,17 @@ class Keeper:
     """Runs beside the jobs in every worker; whatever it does, two may do at once."""
 
     def __init__(
-        self, client: DBOSClient, attempts: Attempts, *, folder: Path, slot: slots.Slot
+        self,
+        client: DBOSClient,
+        attempts: Attempts,
+        seeds: Seeds,
+        *,
+        folder: Path,
+        slot: slots.Slot,
     ) -> None:
         self._client = client
         self._attempts = attempts
+        self._seeds = seeds
         self._folder = folder
         self._slot = slot
 
@@ -41,6 +49,7 @@ class Keeper:
         self._slot.beat()
         await self._take_over()
         await self._settle()
+        await self._settle_seeds()
         await self._sweep()
 
     async def _take_over(self) -> None:
@@ -83,11 +92,27 @@ class Keeper:
         elif workflow.status in ENDED:
             await self._attempts.fail(job, _failure(InitscopeError()))
 
+    async def _settle_seeds(self) -> None:
+        """End searches whose job ended without a word or was lost; they can be asked for again."""
+        jobs = await self._seeds.unfinished()
+        if not jobs:
+            return
+        found = await self._client.list_workflows_async(
+            workflow_ids=jobs, load_input=False, load_output=False
+        )
+        states = {one.workflow_id: one.status for one in found}
+        for job in jobs:
+            state = states.get(job, "ERROR")
+            if state == "CANCELLED":
+                await self._seeds.cancelled(job)
+            elif state in ENDED:
+                await self._seeds.fail(job, _failure(ChildLost(reason="its worker kept ending")))
+
     async def _sweep(self) -> None:
-        """Delete what the queue wrote of analyses that ended a while ago; reports stay."""
+        """Delete what the queue wrote of jobs that ended a while ago; reports stay."""
         before = (datetime.now(UTC) - KEPT).isoformat()
         old = await self._client.list_workflows_async(
-            name=engine.ANALYSIS,
+            name=[engine.ANALYSIS, engine.SEED],
             status=ENDED,
             completed_before=before,
             load_input=False,

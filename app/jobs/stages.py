@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import IO, Any, Final, TypeVar
 
@@ -19,8 +20,9 @@ from app.store.documents import OVERVIEW, TENSOR, dump, load
 from app.store.facts import Measured
 
 TASKS: Final = "app.jobs.analysis"
+CONCLUSION_BYTES: Final = 256 * 2**20  # of the overview; the reports come back little larger
 
-sandbox.preload(TASKS)
+sandbox.preload(f"{TASKS}:warm")
 
 Fact = TypeVar("Fact")
 
@@ -106,7 +108,10 @@ class Stages:
                 f"{TASKS}:conclude_run",
                 descriptor=file.fileno(),
                 arguments={"document": len(document)},
-                limits=self._limits(self._settings.part_seconds),
+                limits=replace(
+                    self._limits(self._settings.part_seconds),
+                    answer_bytes=CONCLUSION_BYTES + 2 * sum(len(report) for report, _ in pairs),
+                ),
             )
         if len(answer.attachments) != len(measured):
             raise ChildLost(reason="its report is not of the tensors measured")

@@ -13,8 +13,9 @@ from app.config import Settings
 from app.errors import NotFound
 from app.jobs import engine, slots
 from app.store.blobs import Blobs
-from app.store.facts import Run
+from app.store.facts import Run, SeedSearch
 from app.store.runs import Runs
+from app.store.seeds import Seeds
 
 LOOK_SECONDS = 0.25  # between looks at a run that is followed
 MISSED_BEATS = 4  # signs of life a worker may miss while its machine is busy
@@ -23,9 +24,10 @@ MISSED_BEATS = 4  # signs of life a worker may miss while its machine is busy
 class Submitter:
     """The web's door to the workers; `engine.prepare` must have run once before."""
 
-    def __init__(self, settings: Settings, runs: Runs, blobs: Blobs) -> None:
+    def __init__(self, settings: Settings, runs: Runs, blobs: Blobs, seeds: Seeds) -> None:
         self._settings = settings
         self._runs = runs
+        self._seeds = seeds
         self._blobs = blobs
         self._client: DBOSClient = engine.client(settings)
 
@@ -62,6 +64,33 @@ class Submitter:
             await self._client.cancel_workflow_async(before.job, cancel_children=True)
         return after
 
+    async def seek(self, run: str, *, full: bool) -> SeedSearch:
+        """The search for the seed behind a run's file, new unless one is on its way.
+
+        Args:
+            run: With a report.
+            full: Whether all 2**32 seeds are tried where no quicker way finds one.
+
+        Raises:
+            NotFound: If there is no such run.
+            NotReady: If it has no report yet.
+        """
+        return await self._seeds.accept(run, full=full, enqueue=self._enqueue_seed)
+
+    async def cancel_seed(self, run: str) -> SeedSearch:
+        """The search after its cancellation; one that had finished stays as it is.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        search = await self._seeds.find(run)
+        if search is None:
+            raise NotFound(what="search for a seed")
+        if not search.finished:
+            await self._seeds.cancelled(search.job)
+            await self._client.cancel_workflow_async(search.job)
+        return await self._seeds.find(run) or search
+
     async def delete(self, run: str) -> None:
         """Remove a run with its reports, calling it off first; the upload goes with the last run.
 
@@ -69,6 +98,8 @@ class Submitter:
             NotFound: If there is no such run.
         """
         await self.cancel(run)
+        with contextlib.suppress(NotFound):
+            await self.cancel_seed(run)
         orphan = await self._runs.delete(run)
         if orphan is not None:
             await self._runs.release(orphan, self._blobs.delete)
@@ -101,6 +132,18 @@ class Submitter:
 
     def _enqueue(self, connection: sa.Connection, run: Run) -> None:
         enqueue(self._client, connection, run)
+
+    def _enqueue_seed(self, connection: sa.Connection, job: str) -> None:
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "queue_name": engine.PARTS,  # where each job is one child
+                "workflow_name": engine.SEED,
+                "workflow_id": job,
+                "app_version": engine.VERSION,
+            },
+            job,
+        )
 
 
 def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:

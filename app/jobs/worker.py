@@ -20,12 +20,14 @@ from app.jobs import engine, slots
 from app.jobs.desk import Desk
 from app.jobs.extra import require_worker_extra
 from app.jobs.keeper import Keeper, tidy_blobs
+from app.jobs.seeking import Seeker
 from app.jobs.workflows import register
 from app.readers import sandbox
 from app.store import database
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.runs import Runs
+from app.store.seeds import Seeds
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +42,16 @@ async def work(settings: Settings) -> None:
     folder = settings.data_dir / slots.FOLDER
     slot = slots.claim(folder, slots.place(settings))
     engine_ = database.connect(settings)
-    attempts, blobs = Attempts(engine_), Blobs(settings.data_dir / "blobs")
+    attempts, seeds = Attempts(engine_), Seeds(engine_)
+    blobs = Blobs(settings.data_dir / "blobs")
     walls = await asyncio.to_thread(sandbox.strength)  # and the first child, which loads slowly
     missing = [wall for wall, stands in walls.items() if not stands]
     if missing:
         log.warning("This machine's sandbox lacks: %s", ", ".join(missing))
-    await _launch(settings, Desk(settings, attempts, blobs), executor=slot.name)
+    desk, seeker = Desk(settings, attempts, blobs), Seeker(settings, seeds, blobs)
+    await _launch(settings, desk, seeker, executor=slot.name)
     await tidy_blobs(Runs(engine_), blobs)
-    keeper = Keeper(engine.client(settings), attempts, folder=folder, slot=slot)
+    keeper = Keeper(engine.client(settings), attempts, seeds, folder=folder, slot=slot)
     while True:
         await _look(keeper)
         await asyncio.sleep(settings.heartbeat_seconds)
@@ -60,10 +64,10 @@ async def _look(keeper: Keeper) -> None:
         log.exception("Looking after the queue failed; it is tried again")
 
 
-async def _launch(settings: Settings, desk: Desk, *, executor: str) -> None:
+async def _launch(settings: Settings, desk: Desk, seeker: Seeker, *, executor: str) -> None:
     engine.expect_cancellations()
     DBOS(config=engine.config(settings, executor=executor))
-    register(desk)
+    register(desk, seeker)
     DBOS.listen_queues([engine.ANALYSES, engine.PARTS])
     DBOS.launch()
     for queue, at_once in ((engine.ANALYSES, ANALYSES_AT_ONCE), (engine.PARTS, PARTS_AT_ONCE)):

@@ -13,6 +13,7 @@ from dbos import error as dbos_error
 from app.errors import Cancelled, ChildLost, InitscopeError
 from app.jobs import engine
 from app.jobs.desk import CHILD_TRIES, Desk
+from app.jobs.seeking import Seeker
 from app.store.facts import Failure
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,34 @@ Outcome: TypeAlias = dict[str, Any]  # {"parts": 3}, {} or {"error": {"code", "m
 PartWorkflow: TypeAlias = Callable[[str, str, int], Coroutine[Any, Any, Outcome]]
 
 
-def register(desk: Desk) -> None:
+def register(desk: Desk, seeker: Seeker) -> None:
     """Make the workflows known to DBOS; before its launch."""
     turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
+    _register_analysis(desk, turn)
+    _register_seed(seeker, turn)
+
+
+def _register_seed(seeker: Seeker, turn: asyncio.Lock) -> None:
+    seconds = 2 * seeker.settings.part_seconds
+
+    @DBOS.step(name="seek", preemptible=True, timeout_seconds=seconds)
+    async def seek(job: str) -> Outcome:
+        return await _told(seeker.seek(job))
+
+    @DBOS.step(name="fail_seed")
+    async def fail(job: str, error: dict[str, str]) -> bool:
+        return await seeker.seeds.fail(job, Failure(**error))
+
+    @DBOS.workflow(name=engine.SEED, max_recovery_attempts=PART_RECOVERIES)
+    async def seed(job: str) -> Outcome:
+        async with turn:
+            outcome = await _told(seek(job))
+        if "error" in outcome:
+            await fail(job, outcome["error"])
+        return outcome
+
+
+def _register_analysis(desk: Desk, turn: asyncio.Lock) -> None:
     # The child's own clock ends it first; this one is for a worker that lost sight of it.
     seconds = 2 * CHILD_TRIES * max(desk.settings.part_seconds, desk.settings.inspect_seconds)
 

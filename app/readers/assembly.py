@@ -41,6 +41,13 @@ _BESIDE: Final = re.compile(
     re.IGNORECASE,
 )
 
+# Names that honest checkpoints ask for: of torch, of numbers beside it, of plain containers.
+_USUAL: Final = re.compile(
+    r"(torch|__torch__|collections|numpy|argparse|copyreg|copy_reg|_codecs|datetime|pathlib)\."
+    r"|(builtins|__builtin__)\.(bool|bytearray|bytes|complex|dict|float|frozenset|int|list|object"
+    r"|range|set|slice|str|tuple)$"
+)
+
 
 def assemble(found: Findings, *, kind: str, names: Iterable[Ref], file_bytes: int) -> Checkpoint:
     """The table of contents: the model as group "", everything else in groups by its path.
@@ -53,6 +60,9 @@ def assemble(found: Findings, *, kind: str, names: Iterable[Ref], file_bytes: in
         raise NoTensors(detail=_instead(found))
     root = _model_root([path for path, _ in found.tensors])
     notes = list(found.notes)
+    asked = refs(iter(names))
+    if foreign := [name for name in asked if not _USUAL.match(name)]:
+        notes.append(_code_asked_for(foreign))
     if root:
         notes.insert(0, f"Read from the key '{plain_text('.'.join(root), limit=200)}'.")
     return Checkpoint(
@@ -64,7 +74,7 @@ def assemble(found: Findings, *, kind: str, names: Iterable[Ref], file_bytes: in
         ),
         modules=_modules(found, root),
         metadata=found.scalars,
-        globals=refs(iter(names)),
+        globals=asked,
         notes=tuple(notes),
     )
 
@@ -162,3 +172,11 @@ def _instead(found: Findings) -> str:
     shown = ", ".join(repr(plain_text(name, limit=40)) for name in found.top[:_NAMES_SHOWN])
     more = ", …" if len(found.top) > _NAMES_SHOWN else ""
     return f"; what it has is {shown}{more}"
+
+
+def _code_asked_for(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    return (
+        f"Loading this file with pickle would run code from outside torch: {shown}."
+        " Nothing of it was imported or run here."
+    )

@@ -86,5 +86,10 @@ def named_axes(path: str) -> int | None:
 
 
 def own_hints(path: str) -> frozenset[Hint]:
-    """As `hints`, but only where the layer's own component is a word: not in `embed.0`."""
+    """As `hints`, but only where the layer's own component is a word: not in `embed.0`.
+
+    T5 and BART call their embedding `shared`.
+    """
+    if path.rpartition(".")[2] == "shared":
+        return frozenset({"embedding"})
     return hints(path) if words(path.rpartition(".")[2]) else frozenset()

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.checkpoint import Certainty, Checkpoint, StoredTensor
-from app.core.fans import Fans, fans, stored_transposed
+from app.core.checkpoint import Attribute, Certainty, Checkpoint, StoredTensor
+from app.core.context import Named, model_context
+from app.core.fans import Fans, fans, stored_last, stored_transposed
 from app.core.layers import GATES, NORM, ParameterFacts, torch_kind
 from app.readers.guessing import Guess, Siblings, gather, guess, inferred
 from app.readers.layout import Layer, Layout, Place, enclosing_kind, is_state_group, join, layout
@@ -24,6 +25,7 @@ _BUFFERS = frozenset(
      "attn_mask", "causal_mask", "tril", "relative_position_index", "pe", "freqs_cis",
      "cos_cached", "sin_cached", "weight_u"}
 )  # fmt: skip
+_KERNELS = frozenset({"kernel", "embedding"})  # Keras's and Flax's names for a weight
 _FLOATS = ("float", "bfloat", "complex")
 
 
@@ -41,10 +43,31 @@ def describe(checkpoint: Checkpoint) -> tuple[ParameterFacts, ...]:
     }
     stacks = {group: _transformers(siblings[group]) for group in groups}
     guesses = {key: _kind(layer, siblings[key[0]]) for key, layer in found.layers.items()}
+    surroundings = _surroundings(checkpoint, found)
     return tuple(
-        _facts(tensor, place, found, guesses, stacks[tensor.group])
-        for tensor, place in zip(checkpoint.tensors, found.places, strict=True)
+        _with_attributes(_facts(tensor, place, found, guesses, stacks[tensor.group]), around)
+        for tensor, place, around in zip(
+            checkpoint.tensors, found.places, surroundings, strict=True
+        )
     )
+
+
+def _surroundings(checkpoint: Checkpoint, found: Layout) -> list[dict[str, Attribute]]:
+    """Each tensor's depth, width and part in its own group's model."""
+    named = [
+        Named(path=place.path, leaf=place.leaf, shape=tensor.shape)
+        for tensor, place in zip(checkpoint.tensors, found.places, strict=True)
+    ]
+    groups = [tensor.group for tensor in checkpoint.tensors]
+    contexts = {
+        group: model_context([n for n, own in zip(named, groups, strict=True) if own == group])
+        for group in set(groups)
+    }
+    return [contexts[group].attributes(n) for n, group in zip(named, groups, strict=True)]
+
+
+def _with_attributes(facts: ParameterFacts, around: dict[str, Attribute]) -> ParameterFacts:
+    return replace(facts, attributes={**facts.attributes, **around})
 
 
 def _kind(layer: Layer, siblings: Siblings) -> Guess:
@@ -138,6 +161,8 @@ def _role(tensor: StoredTensor, leaf: str, layer: Layer, believed: Guess) -> str
         return f"{match.group(1)}_{match.group(2)}"
     if leaf in {"weight", "weight_v", "weight_orig"}:
         return _weight_role(tensor, believed)
+    if leaf in _KERNELS and len(tensor.shape) > 1:
+        return "weight"
     return _NAMED_ROLES.get(leaf, "parameter")
 
 
@@ -170,6 +195,8 @@ def _fans(layer: Layer, leaf: str, role: str, believed: Guess) -> tuple[Fans | N
     if own is None or len(own) < 2 or believed.kind in NORM:
         return None, "unknown"
     sure: Certainty = "confirmed" if believed.certainty == "confirmed" else "inferred"
+    if leaf == "kernel":
+        return stored_last(own), sure
     return (stored_transposed(own) if believed.kind == "Conv1D" else fans(own)), sure
 
 

@@ -19,6 +19,7 @@ from app.store.facts import Received
 
 WRITE_BYTES = 2**20  # gathered before a thread writes them: 64 KiB pieces cost more in switches
 LEFTOVER_SECONDS = 24 * 3600  # no upload takes a day; what is older was interrupted
+MIB = 2**20
 GIB = 2**30
 
 
@@ -52,7 +53,7 @@ class Blobs:
             EmptyFile: If not one byte came.
         """
         if expected is not None:
-            self._admit(expected, limit=limit)
+            self._admit(expected, written=0, limit=limit)
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         upload = _Upload(self._folder / f"upload-{uuid4().hex}")
         try:
@@ -106,13 +107,15 @@ class Blobs:
             if blob.stat().st_ctime < oldest
         ]
 
-    def _admit(self, size: int, *, limit: int) -> None:
+    def _admit(self, size: int, *, written: int, limit: int) -> None:
+        """Refuse a body of `size` bytes, `written` of which are on the disk already."""
         if size > limit:
             raise TooLarge(what="The file", limit=_size(limit), got=_size(size))
         home = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
         free = shutil.disk_usage(home).free
-        if size + self._min_free_bytes > free:
-            raise StorageFull(needed=_size(size + self._min_free_bytes), free=_size(free))
+        needed = size - written + self._min_free_bytes
+        if needed > free:
+            raise StorageFull(needed=_size(needed), free=_size(free))
 
     async def _write(
         self, upload: _Upload, chunks: AsyncIterable[bytes], *, limit: int
@@ -121,10 +124,10 @@ class Blobs:
         async for chunk in chunks:
             waiting += chunk
             if len(waiting) >= WRITE_BYTES:
-                self._admit(upload.bytes + len(waiting), limit=limit)
+                self._admit(upload.bytes + len(waiting), written=upload.bytes, limit=limit)
                 await asyncio.to_thread(upload.write, bytes(waiting))
                 waiting.clear()
-        self._admit(upload.bytes + len(waiting), limit=limit)
+        self._admit(upload.bytes + len(waiting), written=upload.bytes, limit=limit)
         await asyncio.to_thread(upload.write, bytes(waiting))
         sha256 = upload.digest.hexdigest()
         return Received(sha256=sha256, bytes=upload.bytes, path=self.path(sha256))
@@ -168,4 +171,6 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / GIB:.2f} GiB" if count >= GIB else f"{count} bytes"
+    if count >= GIB:
+        return f"{count / GIB:.2f} GiB"
+    return f"{count / MIB:.1f} MiB" if count >= MIB else f"{count:,} bytes"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from app.core.report import SCHEMA, Sign
+from app.errors import NoReport, NotReady
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -79,10 +80,47 @@ class Run:
         """Nothing more will happen to it by itself."""
         return self.state in ("done", "failed", "cancelled")
 
+    def expect_report(self) -> None:
+        """Nothing, where there is a report.
+
+        Raises:
+            NotReady: If it is still to come.
+            NoReport: If the analysis ended without one.
+        """
+        if self.reported:
+            return
+        if self.finished:
+            raise NoReport(state="failed" if self.state == "failed" else "been cancelled")
+        raise NotReady(state=self.state)
+
     @property
     def stale(self) -> bool:
         """The report was written by an older product and can be made again."""
         return self.schema is not None and self.schema != SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedSearch:
+    """The search for the seed behind one run's file, and how far it is."""
+
+    run: str
+    job: str  # the workflow that carries it
+    sha256: str  # of the file
+    name: str
+    full: bool  # all 2**32 seeds, where no quicker way finds one
+    state: State
+    step: str  # as the search names it
+    done: int
+    total: int
+    headline: str | None  # of its result
+    error: Failure | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will happen to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

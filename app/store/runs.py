@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.report import Overview, TensorReport
-from app.errors import Invalid, NotFound, NotReady, UploadInterrupted
+from app.errors import Invalid, NotFound, UploadInterrupted
 from app.store import documents, tables
 from app.store.database import reading
 from app.store.facts import File, Received, Run
@@ -92,12 +92,20 @@ class Runs:
         async with self._reads.connect() as connection:
             return [run_fact(row) for row in (await connection.execute(query)).mappings()]
 
+    async def counts(self) -> dict[str, int]:
+        """How many runs are in each state; a state without any is left out."""
+        state = tables.runs.c.state
+        query = sa.select(state, sa.func.count()).group_by(state)
+        async with self._reads.connect() as connection:
+            return {row[0]: row[1] for row in await connection.execute(query)}
+
     async def overview(self, run: str) -> Overview:
         """The report behind the layers page.
 
         Raises:
             NotFound: If there is no such run.
             NotReady: If it has no report yet.
+            NoReport: If it will have none.
         """
         return documents.load(documents.OVERVIEW, await self.overview_json(run))
 
@@ -109,7 +117,8 @@ class Runs:
         async with self._reads.connect() as connection:
             document = (await connection.execute(query.where(tables.runs.c.id == run))).scalar()
         if document is None:
-            raise NotReady(state=(await self.run(run)).state)
+            (await self.run(run)).expect_report()
+            raise NotFound(what="report")  # it went between the two looks
         return bytes(document)
 
     async def tensor(self, run: str, index: int) -> TensorReport:
@@ -118,12 +127,13 @@ class Runs:
         Raises:
             NotFound: If there is no such run or no tensor of this index.
             NotReady: If the run has no report yet.
+            NoReport: If it will have none.
         """
         query = _tensors(run, tables.tensors.c.report).where(tables.tensors.c.index == index)
         async with self._reads.connect() as connection:
             document = (await connection.execute(query)).scalar()
         if document is None:
-            await self._expect_report(run)
+            (await self.run(run)).expect_report()
             raise NotFound(what="tensor")
         return documents.load(documents.TENSOR, document)
 
@@ -133,7 +143,7 @@ class Runs:
         async with self._reads.connect() as connection:
             found = (await connection.execute(query)).scalars().all()
         if not found:
-            await self._expect_report(run)
+            (await self.run(run)).expect_report()
         return [documents.load(documents.TENSOR, document) for document in found]
 
     async def sketch(self, run: str, index: int) -> bytes | None:
@@ -200,11 +210,6 @@ class Runs:
         async with self._engine.begin() as connection:
             if (await connection.execute(query)).first() is None:
                 await asyncio.to_thread(discard, sha256)
-
-    async def _expect_report(self, run: str) -> None:
-        found = await self.run(run)
-        if not found.reported:
-            raise NotReady(state=found.state)
 
 
 def _tensors(run: str, column: sa.Column[Any]) -> sa.Select[Any]:

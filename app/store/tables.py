@@ -117,3 +117,22 @@ tensors = sa.Table(
     sa.Column("report", Packed, nullable=False),
     sa.Column("sketch", sa.LargeBinary),  # already deflated
 )
+
+seeds = sa.Table(
+    "seeds",
+    metadata,
+    sa.Column("run", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("job", sa.String(80), nullable=False, unique=True),
+    sa.Column("full", sa.Boolean, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("headline", sa.Text),
+    sa.Column("document", Packed),  # JSON of what was found
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("error_hint", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+)

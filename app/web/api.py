@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.core.report import Overview, TensorReport, TensorRow
-from app.errors import Invalid, NotReady
-from app.web.deps import RunId, RunsHere, ServicesHere, SubmitterHere
+from app.core.report import TensorReport, TensorRow
+from app.errors import Invalid
+from app.web.deps import RunId, RunsHere, SeedsHere, ServicesHere, SubmitterHere
 from app.web.events import stream
 from app.web.render import json_response
 from app.web.rows import Selection, select
@@ -28,11 +28,8 @@ from app.web.schemas import (
     stored_file,
     tensor_document,
 )
+from app.web.seedings import status_of
 from app.web.uploads import receive_body
-
-if TYPE_CHECKING:
-    from app.store.facts import Run
-    from app.store.runs import Runs
 
 JSON_LIMIT = 2**16  # bytes of a JSON request body
 PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody}}
@@ -80,6 +77,7 @@ async def add_run(order: NewRun, submitter: SubmitterHere) -> Response:
 async def show_run(
     run_id: RunId,
     runs: RunsHere,
+    seeds: SeedsHere,
     extra: Annotated[
         str, Query(description="Comma-separated: tensors, hist, candidates.", max_length=100)
     ] = "",
@@ -94,7 +92,8 @@ async def show_run(
     if asked:
         reports = await runs.tensors(run_id)
         tensors = await run_in_threadpool(_documents, reports, asked)
-    return json_response(run_document(run, overview=overview, tensors=tensors))
+    seed = status_of(await seeds.find(run_id), await seeds.document(run_id))
+    return json_response(run_document(run, overview=overview, tensors=tensors, seed=seed))
 
 
 @router.get("/runs/{run_id}/tensors", response_model=dict[str, Any])
@@ -104,7 +103,7 @@ async def list_tensors(
     asked: Annotated[TensorQuery, Query()],
 ) -> Response:
     """One row for each tensor, 500 a page."""
-    overview = await _report(runs, await runs.run(run_id))
+    overview = await runs.overview(run_id)
     chosen = select(overview.rows, **asked.model_dump())
     return json_response(_listing(chosen))
 
@@ -145,12 +144,6 @@ async def cancel_run(run_id: RunId, submitter: SubmitterHere) -> Response:
 async def delete_run(run_id: RunId, submitter: SubmitterHere) -> None:
     """Remove a run, its report and its file."""
     await submitter.delete(run_id)
-
-
-async def _report(runs: Runs, run: Run) -> Overview:
-    if not run.reported:
-        raise NotReady(state=run.state)
-    return await runs.overview(run.id)
 
 
 def _documents(reports: list[TensorReport], asked: frozenset[str]) -> tuple[dict[str, Any], ...]:

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from app.charts.style import family
 from app.charts.tensors import DRAWN
-from app.core.catalogue import BY_ID
 from app.core.report import Candidate, DefaultLaw, Step, TensorReport
-from app.core.schemes import derivation
+from app.core.schemes import BY_ID, derivation
 from app.web import filters
-from app.web.contexts import CandidateRow, Derivation, StepLine
+from app.web.laws import CandidateRow, Derivation, StepLine
+from app.web.look import Look
 from app.web.wording import exact
 
 
-def figure_query(scheme: str | None, *, log: bool) -> str:
-    """The query string that keeps the picked law and the kind of y axis."""
-    pairs = [("scheme", scheme or ""), ("logy", "1" if log else "")]
-    text = urlencode([(name, value) for name, value in pairs if value])
-    return f"?{text}" if text else ""
-
-
 def candidate_row(
-    item: Candidate, report: TensorReport, address: str, *, picked: bool, log: bool
+    item: Candidate, report: TensorReport, address: str, *, picked: bool, look: Look
 ) -> CandidateRow:
-    """One line of the candidates table; its link draws the law thick."""
+    """One line of the candidates table; its link draws every figure against it."""
     fits = item.rejected_by is None
     ratio = "–" if item.std_ratio is None else filters.number(item.std_ratio, 4)
     sure = fits and report.status not in {"too_small", "not_judged"}
     return CandidateRow(
         id=item.ids[0],
-        href=f"{address}{figure_query(item.ids[0], log=log)}",
+        href=f"{address}{look.query(scheme=item.ids[0])}",
         name=item.names[0],
         others=item.names[1:],
         formula=item.formula,
@@ -63,7 +55,8 @@ def derivations(report: TensorReport, picked: Candidate | None) -> tuple[Derivat
     return tuple(found)
 
 
-def _lines(steps: Sequence[Step]) -> tuple[StepLine, ...]:
+def step_lines(steps: Sequence[Step]) -> tuple[StepLine, ...]:
+    """The lines of a derivation; a value that its expression says already is left out."""
     values = [exact(step.value) for step in steps]
     return tuple(
         StepLine(
@@ -80,7 +73,7 @@ def _default_derivation(law: DefaultLaw) -> Derivation:
         title=f"What PyTorch {'sets' if law.law == 'constant' else 'draws'} here",
         call=law.call,
         formula=law.formula,
-        steps=_lines(law.steps),
+        steps=step_lines(law.steps),
         remark=law.remark or "",
         source=law.source,
     )
@@ -95,7 +88,7 @@ def _scheme_derivation(report: TensorReport, picked: Candidate) -> list[Derivati
             title=f"What {picked.names[0]} would draw",
             call=scheme.call,
             formula=picked.formula,
-            steps=_lines(
+            steps=step_lines(
                 derivation(
                     scheme,
                     fan_in=report.fan_in,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
+from app.core.context import site
 from app.core.defaults import layer_defaults
 from app.core.parameters import Argument
 from app.core.report import Step
@@ -25,10 +26,16 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
 class FansQuery(BaseModel):
-    """The fans at which the schemes are worked out: both or none."""
+    """The fans at which the schemes are worked out, both or none, and the model around them."""
 
     fan_in: int | None = FAN
     fan_out: int | None = FAN
+    layers: int = Field(default=12, ge=1, le=2**31, description="Blocks of the tensor's stack.")
+    place: int = Field(default=1, ge=1, le=2**31, description="The tensor's block, from 1.")
+    blocks: int | None = Field(default=None, ge=1, le=2**31, description="As layers if left out.")
+    width: int | None = Field(default=None, ge=1, le=2**53, description="As fan_in if left out.")
+    head_width: int = Field(default=64, ge=1, le=2**53)
+    groups: int = Field(default=1, ge=1, le=2**31, description="Of a convolution.")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -88,6 +95,8 @@ def _scheme(scheme: Scheme, fans: FansQuery) -> dict[str, Any]:
         "formula": scheme.formula,
         "call": scheme.call,
         "source": scheme.source,
+        "applies_to": sorted(scheme.parts),
+        "needs": [over.quantity for over in scheme.over],
         "aliases": [
             other.id for other in CATALOGUE if other.id != scheme.id and _same_law(scheme, other)
         ],
@@ -96,18 +105,20 @@ def _scheme(scheme: Scheme, fans: FansQuery) -> dict[str, Any]:
 
 
 def _same_law(one: Scheme, other: Scheme) -> bool:
-    return (one.law, one.fan, one.gain, one.scale) == (
-        other.law,
-        other.fan,
-        other.gain,
-        other.scale,
-    )
+    return _rule(one) == _rule(other)
+
+
+def _rule(scheme: Scheme) -> tuple[object, ...]:
+    cut = scheme.cut if scheme.law == "truncated_normal" else None
+    return scheme.law, scheme.fan, scheme.gain, scheme.scale, scheme.over, cut
 
 
 def _steps(scheme: Scheme, fans: FansQuery) -> tuple[Step, ...]:
     if fans.fan_in is None or fans.fan_out is None:
         return ()
-    return derivation(scheme, fan_in=fans.fan_in, fan_out=fans.fan_out)
+    told = fans.model_dump(exclude_none=True)
+    around = {"blocks": fans.layers, "width": fans.fan_in, **told}
+    return derivation(scheme, fan_in=fans.fan_in, fan_out=fans.fan_out, site=site(set(), around))
 
 
 def _argument(text: str) -> Argument:

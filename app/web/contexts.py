@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from app.charts.style import Family
 from app.core.report import Level, Sign
+from app.web.laws import CandidateRow, Derivation
 from app.web.render import Page
 
 
@@ -49,6 +50,23 @@ class Verdict:
     lines: tuple[FindingLine, ...]
     further: tuple[FindingLine, ...]  # shown when asked for
     facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorLink:
+    """A tensor's name that leads to its page."""
+
+    name: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeRow:
+    """One line of the recipe, and the tensors that it does not explain."""
+
+    text: str
+    breaks: tuple[TensorLink, ...]  # the first of them
+    further: int  # how many more break it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +177,9 @@ class LayersPage(Shell):
     """The context of layers.html."""
 
     verdict: Verdict
+    recipe: tuple[RecipeRow, ...]
+    seed: str  # what the search for the seed found, or how far it is; "" where none was asked for
+    family: str  # the library whose own init the recipe is, "" where none is known
     picture: Picture | None  # None when the file has no weight tensor
     chips: tuple[Choice, ...]
     kinds: tuple[Choice, ...]
@@ -178,26 +199,6 @@ class LayersPage(Shell):
     row_ticks: tuple[Tick, ...]
     about: About
     stale: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateRow:
-    """One law in the candidates table."""
-
-    id: str
-    href: str
-    name: str
-    others: tuple[str, ...]  # further names of the same law at this shape
-    formula: str
-    family: Family
-    dotted: bool  # a uniform is solid, a normal dotted
-    ratio: str
-    p_value: str
-    fits: bool
-    result: str
-    reason: str
-    picked: bool
-    drawn: bool  # the law has a density that the figure can show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,24 +225,34 @@ class FigureView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepLine:
-    """One line of a derivation."""
+class BandView:
+    """A measured line or dots beside their band: by the server first, then by Plotly."""
 
-    symbol: str
-    expression: str
-    value: str  # "" where the expression says it all
+    key: str  # "qq" or "units", the file's name too
+    title: str
+    svg: Markup
+    data: Markup  # Plotly's data, layout and config, as JSON
+    caption: str
+    family: Family
+    law: str
+    svg_url: str
+    csv_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Derivation:
-    """Why a law has these numbers at this shape."""
+class PartRow:
+    """One block of a packed tensor, judged on its own."""
 
-    title: str
-    call: str
-    formula: str
-    steps: tuple[StepLine, ...]
-    remark: str
-    source: str
+    name: str
+    href: str
+    current: bool
+    rows: str  # "0 to 511"
+    shape: str
+    std: str
+    icon: str
+    word: str
+    sign: Sign
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,13 +262,17 @@ class TensorPage(Shell):
     prefix: str
     leaf: str
     description: tuple[str, ...]
+    parts: tuple[PartRow, ...]
+    whole: str  # address of the whole tensor, "" where that is shown
     previous: str | None
     next: str | None
     verdict: Verdict
     figure: FigureView | None
     no_figure: str  # the sentence in its place
+    bands: tuple[BandView, ...]
     candidates: tuple[CandidateRow, ...]
     derivations: tuple[Derivation, ...]
+    why: tuple[Choice, ...]
     statistics: tuple[Fact, ...]
     quantiles: tuple[Fact, ...]
     identity: tuple[Fact, ...]

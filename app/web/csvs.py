@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from app.charts.bands import BandPlot
 from app.charts.tensors import densities
 from app.core.report import TensorReport, TensorRow
 
@@ -55,4 +56,16 @@ def bins(report: TensorReport) -> str:
     return table(
         header,
         zip(edges, edges[1:], report.histogram.counts, densities(report.histogram), strict=False),
+    )
+
+
+def band(plot: BandPlot) -> str:
+    """What a plot shows, point by point, with the band at each."""
+    if plot.key == "qq":
+        header = ("expected", "measured_minus_expected", "band_low", "band_high")
+        return table(header, zip(plot.x, plot.y, plot.low, plot.high, strict=True))
+    header = ("unit", "std_ratio", "band_low", "band_high")
+    return table(
+        header,
+        ((int(x), y, plot.low[0], plot.high[0]) for x, y in zip(plot.x, plot.y, strict=True)),
     )

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.jobs.submit import Submitter
 from app.store.blobs import Blobs
 from app.store.runs import Runs
+from app.store.seeds import Seeds
 
 ID_PATTERN = r"^[0-9a-f]{32}$"
 
@@ -22,6 +23,7 @@ class Services:
     settings: Settings
     runs: Runs
     blobs: Blobs
+    seeds: Seeds
     submitter: Submitter
 
 
@@ -40,8 +42,13 @@ def _submitter(request: Request) -> Submitter:
     return services(request).submitter
 
 
+def _seeds(request: Request) -> Seeds:
+    return services(request).seeds
+
+
 ServicesHere: TypeAlias = Annotated[Services, Depends(services)]
 RunsHere: TypeAlias = Annotated[Runs, Depends(_runs)]
+SeedsHere: TypeAlias = Annotated[Seeds, Depends(_seeds)]
 SubmitterHere: TypeAlias = Annotated[Submitter, Depends(_submitter)]
 RunId: TypeAlias = Annotated[
     str, Path(description="First 32 hex digits of the file's sha256.", pattern=ID_PATTERN)

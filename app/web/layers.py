@@ -11,10 +11,11 @@ from app.charts.names import parted, shortened, visible
 from app.charts.profiles import columns, overflow, profiles, step_path
 from app.charts.style import SIGN_ICONS, SIGN_WORDS, Family, family
 from app.core.report import Overview, Sign, TensorRow
-from app.store.facts import Run
+from app.store.facts import Run, SeedSearch
 from app.web import filters
 from app.web.contexts import About, Choice, Fact, LayersPage, Paging, Row
 from app.web.picture import picture, row_ticks, unit_of
+from app.web.recipes import recipe_rows, seed_line
 from app.web.selection import (
     PAGE_ROWS,
     WHOLE,
@@ -40,7 +41,9 @@ def drawn_for(overview: Overview, view: View) -> Fingerprint:
     )
 
 
-def layers_page(run: Run, overview: Overview, view: View) -> LayersPage:
+def layers_page(
+    run: Run, overview: Overview, view: View, *, search: SeedSearch | None = None
+) -> LayersPage:
     """The context of layers.html for this state of the page."""
     drawn = drawn_for(overview, view)
     left = shown(overview.rows, view, overview.findings)
@@ -59,6 +62,9 @@ def layers_page(run: Run, overview: Overview, view: View) -> LayersPage:
             lines=finding_lines(run.id, overview.findings),
             facts=_facts(overview),
         ),
+        recipe=recipe_rows(run.id, overview),
+        seed=seed_line(search),
+        family=overview.summary.family or "",
         picture=picture(overview, view, drawn=drawn),
         chips=_status_chips(overview, view),
         kinds=_kind_chips(overview, view),

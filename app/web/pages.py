@@ -1,4 +1,4 @@
-"""The report's pages and their twins: /m/{id} and /m/{id}/t/{index}."""
+"""The layers page and its twins: /m/{id}."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.charts import fingerprint, histogram
+from app.charts import fingerprint
 from app.charts.style import PALETTES, Palette
-from app.charts.tensors import figure
-from app.core.report import Overview, TensorReport
-from app.errors import NotFound
-from app.store.facts import Run
+from app.core.report import Overview
+from app.store.facts import Run, SeedSearch
 from app.web import csvs
-from app.web.deps import RunId, RunsHere
+from app.web.deps import RunId, RunsHere, SeedsHere
 from app.web.layers import drawn_for, layers_page
 from app.web.picture import unit_of
 from app.web.progress import job_url
 from app.web.render import json_response, render
 from app.web.selection import View, shown, view_of
-from app.web.tensor import tensor_page
 from app.web.wording import scheme_name
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +27,8 @@ router = APIRouter(include_in_schema=False)
 PNG, SVG, CSV = "image/png", "image/svg+xml", "text/csv; charset=utf-8"
 
 
-def _palette(request: Request) -> Palette:
+def palette_of(request: Request) -> Palette:
+    """The colours of the theme asked for, for a picture that is a file of its own."""
     return PALETTES.get(request.query_params.get("theme", ""), PALETTES["light"])
 
 
@@ -63,10 +61,11 @@ async def layers_csv(request: Request, run_id: RunId, runs: RunsHere) -> Respons
     view = view_of(request.query_params)
     asked = view if view.kind or view.q or view.status or view.finding else View(kind="all")
     text = csvs.tensors(shown(overview.rows, asked, overview.findings))
-    return _attached(text, f"{run_id}.csv")
+    return attached(text, f"{run_id}.csv")
 
 
-def _attached(text: str, name: str) -> Response:
+def attached(text: str, name: str) -> Response:
+    """A CSV that the browser saves under this name."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type=CSV, headers=headers)
 
@@ -76,7 +75,7 @@ async def fingerprint_png(request: Request, run_id: RunId, runs: RunsHere) -> Re
     """The heat map as a picture of its own."""
     overview = await runs.overview(run_id)
     drawn = await run_in_threadpool(drawn_for, overview, view_of(request.query_params))
-    body = await run_in_threadpool(fingerprint.as_png, drawn, _palette(request))
+    body = await run_in_threadpool(fingerprint.as_png, drawn, palette_of(request))
     return Response(body, media_type=PNG)
 
 
@@ -85,7 +84,7 @@ async def fingerprint_svg(request: Request, run_id: RunId, runs: RunsHere) -> Re
     """The heat map with its axis."""
     overview, view = await runs.overview(run_id), view_of(request.query_params)
     drawn = await run_in_threadpool(drawn_for, overview, view)
-    text = fingerprint.as_svg(drawn, _palette(request), caption=_svg_caption(overview, view))
+    text = fingerprint.as_svg(drawn, palette_of(request), caption=_svg_caption(overview, view))
     return Response(text, media_type=SVG)
 
 
@@ -97,67 +96,16 @@ def _svg_caption(overview: Overview, view: View) -> str:
 
 
 @router.get("/m/{run_id}")
-async def layers(request: Request, run_id: RunId, runs: RunsHere) -> Response:
+async def layers(request: Request, run_id: RunId, runs: RunsHere, seeds: SeedsHere) -> Response:
     """Verdict, picture and table of a whole file; the job page while there is no report."""
     run = await runs.run(run_id)
     if not run.reported:
         return RedirectResponse(job_url(run_id), status_code=303)
     overview = await runs.overview(run_id)
-    return await run_in_threadpool(_layers, request, run, overview)
+    search = await seeds.find(run_id)
+    return await run_in_threadpool(_layers, request, run, overview, search)
 
 
-def _layers(request: Request, run: Run, overview: Overview) -> Response:
-    page = layers_page(run, overview, view_of(request.query_params))
+def _layers(request: Request, run: Run, overview: Overview, search: SeedSearch | None) -> Response:
+    page = layers_page(run, overview, view_of(request.query_params), search=search)
     return render(request, "layers.html", page)
-
-
-@router.get("/m/{run_id}/t/{index}.json")
-async def tensor_json(run_id: RunId, index: int, runs: RunsHere) -> Response:
-    """Everything said about one tensor."""
-    return json_response(await _tensor(runs, run_id, index))
-
-
-@router.get("/m/{run_id}/t/{index}.csv")
-async def tensor_csv(run_id: RunId, index: int, runs: RunsHere) -> Response:
-    """The bins of its histogram."""
-    report = await _tensor(runs, run_id, index)
-    return _attached(csvs.bins(report), f"{run_id}-{index}.csv")
-
-
-@router.get("/m/{run_id}/t/{index}/hist.svg")
-async def tensor_svg(request: Request, run_id: RunId, index: int, runs: RunsHere) -> Response:
-    """Its histogram with the laws beside it."""
-    report = await _tensor(runs, run_id, index)
-    drawn = figure(report, scheme=request.query_params.get("scheme"))
-    if drawn is None:
-        raise NotFound(what="histogram of this tensor")
-    log = request.query_params.get("logy") == "1"
-    text = histogram.as_svg(drawn, _palette(request), log=log, alone=True)
-    return Response(text, media_type=SVG)
-
-
-@router.get("/m/{run_id}/t/{index}")
-async def tensor(request: Request, run_id: RunId, index: int, runs: RunsHere) -> Response:
-    """One tensor: verdict, histogram, candidates, derivation, statistics."""
-    run = await runs.run(run_id)
-    if not run.reported:
-        return RedirectResponse(job_url(run_id), status_code=303)
-    report = await _tensor(runs, run_id, index)
-    return await run_in_threadpool(_tensor_page, request, run, report)
-
-
-def _tensor_page(request: Request, run: Run, report: TensorReport) -> Response:
-    page = tensor_page(
-        run,
-        report,
-        scheme=request.query_params.get("scheme"),
-        log=request.query_params.get("logy") == "1",
-        total=run.tensors or 0,
-    )
-    return render(request, "tensor.html", page)
-
-
-async def _tensor(runs: RunsHere, run_id: str, index: int) -> TensorReport:
-    if not 0 <= index < 2**31:
-        raise NotFound(what="tensor")
-    return await runs.tensor(run_id, index)

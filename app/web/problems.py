@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -37,7 +37,9 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.ChildLost: 500,
     errors.Cancelled: 409,
     errors.NotFound: 404,
+    errors.UnknownTopic: 404,
     errors.NotReady: 409,
+    errors.NoReport: 409,
     errors.Invalid: 422,
     errors.StorageFull: 507,
     errors.UploadInterrupted: 400,
@@ -64,6 +66,16 @@ class ProblemPage(Page):
     message: str
     hint: str
 
+
+# What pydantic's error types expect, where its own words are about its insides.
+EXPECTED = {
+    "missing": "a value",
+    "json_invalid": "a JSON document",
+    "model_attributes_type": "a JSON object, sent as content-type: application/json",
+    "extra_forbidden": "no such field",
+    "int_parsing": "a whole number",
+    "string_pattern_mismatch": "text of the form {pattern}",
+}
 
 UNEXPECTED = Problem(
     status=500,
@@ -124,11 +136,23 @@ def _of_framework(request: Request, error: HTTPException) -> Problem:
 
 def _of_validation(error: RequestValidationError) -> Problem:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    got = "nothing" if first["type"] == "missing" else _short(first.get("input"))
-    expected = str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    expected = "a value" if first["type"] == "missing" else expected
-    return problem_of(errors.Invalid(what=place, expected=expected, got=got))
+    kind, place = str(first["type"]), [str(part) for part in first["loc"][1:]]
+    if place == ["run_id"]:
+        return problem_of(errors.NotFound(what="report"))
+    got = "nothing" if kind == "missing" else _short(first.get("input"))
+    if kind == "json_invalid":
+        place, got = [], f"something else at character {place[-1]}"
+    return problem_of(
+        errors.Invalid(what=".".join(place) or "the request", expected=_expected(first), got=got)
+    )
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    plain = str(error["msg"])
+    for opening in ("Input should be ", "Value error, ", "String should have "):
+        plain = plain.removeprefix(opening)
+    limits = error.get("ctx", {})
+    return EXPECTED.get(str(error["type"]), plain).format_map({"pattern": "", **limits})
 
 
 def _short(value: object) -> str:

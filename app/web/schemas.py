@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.report import Finding, Overview, Source, Summary, TensorReport
+from app.core.report import Finding, Overview, Sign, Source, Status, Summary, TensorReport
 from app.store.facts import File, Run, State
 from app.web.deps import ID_PATTERN
 from app.web.progress import place_of
@@ -35,7 +35,7 @@ class TensorQuery(BaseModel):
     kind: str = Field(
         default="", max_length=100, description="A torch.nn class, or weights, biases, buffers."
     )
-    status: str = Field(default="", max_length=40, description="A status or a sign.")
+    status: Status | Sign | Literal[""] = Field(default="", description="A status or a sign.")
     sort: Sort = "order"
     page: int = Field(default=1, ge=1, le=10**6)
 
@@ -110,6 +110,7 @@ class RunDocument:
     summary: Summary | None = None
     findings: tuple[Finding, ...] | None = None
     tensors: tuple[dict[str, Any], ...] | None = None  # with ?extra=
+    seed: dict[str, Any] | None = None  # once POST /runs/{id}/seed asked for it
 
 
 def stored_file(file: File) -> StoredFile:
@@ -140,6 +141,7 @@ def run_document(
     *,
     overview: Overview | None,
     tensors: tuple[dict[str, Any], ...] | None = None,
+    seed: dict[str, Any] | None = None,
 ) -> RunDocument:
     """A run with what is known of its report."""
     error = run.error
@@ -164,4 +166,5 @@ def run_document(
         summary=overview.summary if overview else None,
         findings=overview.findings if overview else None,
         tensors=tensors,
+        seed=seed,
     )

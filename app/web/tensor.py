@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
-from app.charts import figures, histogram
 from app.charts.names import parted, shortened, visible
-from app.charts.style import SIGN_ICONS, VARIABLES
-from app.charts.tensors import TensorFigure, figure, pick
-from app.core.report import DefaultLaw, TensorReport
+from app.charts.style import SIGN_ICONS
+from app.core.report import TensorReport
 from app.store.facts import Run
 from app.web import filters
-from app.web.candidates import candidate_row, derivations, figure_query
-from app.web.contexts import (
-    Choice,
-    Fact,
-    FigureView,
-    FindingLine,
-    LegendEntry,
-    TensorPage,
-)
-from app.web.picture import script_json
-from app.web.wording import tensor_url, verdict
+from app.web.candidates import candidate_row, derivations
+from app.web.contexts import Fact, FindingLine, TensorPage
+from app.web.drawings import band_views, drawings, histogram_view
+from app.web.look import Look
+from app.web.parts import of_part, part_of, part_rows
+from app.web.reasons import why_links
+from app.web.wording import certified, tensor_url, verdict
 
 LONGEST_NAME = 240
 
 
-def tensor_page(
-    run: Run, report: TensorReport, *, scheme: str | None, log: bool, total: int
-) -> TensorPage:
+def tensor_page(run: Run, report: TensorReport, packed: bytes | None, *, look: Look) -> TensorPage:
     """The context of tensor.html.
 
     Args:
         run: The run that the tensor belongs to.
         report: The tensor.
-        scheme: Id of the law to draw thick; None takes the one that fits best.
-        log: Whether the density axis is logarithmic.
-        total: Tensors in the file.
+        packed: Its Sketch as the store keeps it, None where its values were not measured.
+        look: What the address asks for.
     """
-    drawn = figure(report, scheme=scheme)
+    drawn = drawings(report, packed, look)
+    part = part_of(report, look)
+    shown = of_part(report, part)
     address = tensor_url(run.id, report.index)
     prefix, leaf = parted(shortened(report.name, LONGEST_NAME))
-    picked = pick(report, scheme)
+    total = run.tensors or 0
     return TensorPage(
         title=f"{shortened(report.name, 60)} · {visible(run.name)}",
         json_url=f"{address}.json",
@@ -50,31 +41,37 @@ def tensor_page(
         current="tensor",
         prefix=prefix,
         leaf=leaf or "(no name)",
-        description=_description(report),
+        description=_description(shown),
+        parts=part_rows(report, look),
+        whole=address if part else "",
         previous=tensor_url(run.id, report.index - 1) if report.index > 0 else None,
         next=tensor_url(run.id, report.index + 1) if report.index + 1 < total else None,
         verdict=verdict(
-            report.sign,
-            report.sentence,
+            shown.sign,
+            shown.sentence,
             lines=[
                 FindingLine(level="info", link=None, label="", message=visible(remark))
-                for remark in report.remarks
+                for remark in (*shown.remarks, *certified(shown.certificate))
             ],
-            facts=_facts(report),
+            facts=_facts(shown),
         ),
-        figure=_figure(address, drawn, report, scheme=scheme, log=log) if drawn else None,
-        no_figure=_no_figure(report),
+        figure=histogram_view(address, drawn.histogram, shown, look) if drawn.histogram else None,
+        bands=band_views(address, drawn, look),
+        no_figure="Only the whole tensor was binned: see its histogram under “all”."
+        if part
+        else _no_figure(report),
         candidates=tuple(
-            candidate_row(item, report, address, picked=item is picked, log=log)
-            for item in report.candidates
+            candidate_row(item, shown, address, picked=item is drawn.picked, look=look)
+            for item in shown.candidates
         ),
-        derivations=derivations(report, picked),
-        statistics=_statistics(report),
+        derivations=derivations(shown, drawn.picked),
+        why=why_links(shown, drawn.picked),
+        statistics=_statistics(shown),
         quantiles=tuple(
             Fact(name=f"{100 * float(share):g} %", value=filters.number(value, 6))
-            for share, value in sorted(report.quantiles.items(), key=lambda item: float(item[0]))
+            for share, value in sorted(shown.quantiles.items(), key=lambda item: float(item[0]))
         ),
-        identity=_identity(report),
+        identity=_identity(shown),
     )
 
 
@@ -120,56 +117,6 @@ def _no_figure(report: TensorReport) -> str:
     if report.min is not None and report.min == report.max:
         return f"Every value is {filters.number(report.min, 6)}, so there is nothing to draw."
     return "The values of this tensor were not binned, so there is nothing to draw."
-
-
-def _legend(drawn: TensorFigure, default: DefaultLaw | None) -> tuple[LegendEntry, ...]:
-    entries = [LegendEntry(style="block", family="measured", label="measured")]
-    if drawn.chosen:
-        entries.append(
-            LegendEntry(style="thick", family=drawn.chosen.family, label=drawn.chosen.name)
-        )
-    entries += [
-        LegendEntry(style="dotted", family=curve.family, label=curve.name) for curve in drawn.dotted
-    ]
-    if drawn.marks and default is not None:
-        bound = default.bound if default.value is None else None
-        label = f"default bound ±{filters.number(bound)}" if bound else drawn.marks[0].label
-        entries.append(LegendEntry(style="dashed", family="ink", label=label))
-    return tuple(entries)
-
-
-def _figure(
-    address: str, drawn: TensorFigure, report: TensorReport, *, scheme: str | None, log: bool
-) -> FigureView:
-    svg = histogram.as_svg(drawn, VARIABLES, log=log)
-    return FigureView(
-        svg=Markup(svg),  # noqa: S704 - svg.py escapes every name
-        data=script_json(figures.plotly(drawn, log=log)),
-        legend=_legend(drawn, report.default),
-        log_y=Choice(
-            label="log y",
-            href=figure_query(scheme, log=not log) or "?",
-            current=log,
-            value="1",
-        ),
-        svg_url=f"{address}/hist.svg{figure_query(scheme, log=log)}",
-        csv_url=f"{address}.csv",
-        caption=_caption(drawn, report),
-        bins=tuple(
-            (filters.number(left, 5), filters.number(right, 5), f"{count:,.0f}")
-            for left, right, count in zip(drawn.edges, drawn.edges[1:], drawn.counts, strict=False)
-        ),
-    )
-
-
-def _caption(drawn: TensorFigure, report: TensorReport) -> str:
-    text = f"{len(drawn.density)} bins over all {report.count - report.nonfinite:,} finite values."
-    if report.default is not None and report.default.bound and not drawn.marks:
-        bound = filters.number(report.default.bound)
-        text += f" The default bound, ±{bound}, lies far outside this picture."
-    if report.nonfinite:
-        text += f" {filters.plural(report.nonfinite, 'value')} not finite, left out."
-    return text
 
 
 def _statistics(report: TensorReport) -> tuple[Fact, ...]:

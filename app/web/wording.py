@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from app.charts.names import shortened
 from app.charts.style import SIGN_ICONS, SIGN_WORDS
-from app.core.catalogue import BY_ID
 from app.core.report import Finding, Sign
+from app.core.schemes import BY_ID
 from app.web import filters
 from app.web.contexts import Fact, FindingLine, Verdict
+
+Certificate: TypeAlias = Mapping[str, str | int | float | None]
 
 LINES = 6  # findings shown at once
 LONGEST_LABEL = 60
@@ -78,6 +81,23 @@ def verdict(
         further=tuple(lines[LINES:]),
         facts=tuple(facts),
     )
+
+
+def certified(certificate: Certificate | None) -> tuple[str, ...]:
+    """What the bits of a tensor prove, in a sentence; nothing where they prove nothing."""
+    told = certificate or {}
+    if told.get("verdict") == "refuted":
+        reason = told.get("reason") or "values stand where it puts none"
+        return (f"No untouched draw of torch's CPU generator: {reason}.",)
+    if told.get("verdict") != "bit_exact_draw":
+        return ()
+    sentence = f"Bit-exact untouched draw of torch's CPU generator ({told.get('law')} law)"
+    seed, offset = told.get("seed"), told.get("stream_offset")
+    if isinstance(seed, int):
+        sentence += f": torch.manual_seed({seed})"
+        if isinstance(offset, int):
+            sentence += f", {offset:,} outputs into its stream"
+    return (f"{sentence}.",)
 
 
 def exact(value: float | None) -> str:

@@ -1,20 +1,5 @@
-// The tensor page: Plotly takes the server's drawing over, laws are picked, y turns logarithmic.
-
-/** The figure's JSON with every "var(--name)" replaced by what `resolve` makes of the name. */
-export function coloured(value, resolve) {
-  if (typeof value === "string") {
-    const found = /^var\((--[\w-]+)\)$/.exec(value);
-    return found ? resolve(found[1]) : value;
-  }
-  if (Array.isArray(value)) {
-    return typeof value[0] === "number" ? value : value.map((item) => coloured(item, resolve));
-  }
-  if (value && typeof value === "object") {
-    const pairs = Object.entries(value).map(([key, item]) => [key, coloured(item, resolve)]);
-    return Object.fromEntries(pairs);
-  }
-  return value;
-}
+// The tensor page: a law is picked and every figure is drawn against it; y turns logarithmic.
+import { Plot } from "./plots.mjs";
 
 /** The traces for one picked law: it is thick, those beside it dotted, the rest not shown. */
 export function picked(traces, id) {
@@ -79,25 +64,11 @@ export function addressOf(href, { scheme, log, byDefault }) {
   return url.href;
 }
 
-function resolver() {
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  document.body.append(probe);
-  const resolve = (name) => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  return { resolve, done: () => probe.remove() };
-}
-
-class Figure {
-  constructor(box) {
-    this.box = box;
-    this.target = box.querySelector("[data-plotly]");
-    this.source = JSON.parse(document.getElementById("figure-data").textContent);
+class Histogram extends Plot {
+  constructor(element) {
+    super(element);
     this.scheme = this.source.layout.meta.picked;
     this.log = this.source.layout.yaxis.type === "log";
-    this.byDefault = new URL(location.href).searchParams.has("scheme") ? null : this.scheme;
   }
 
   #top() {
@@ -105,62 +76,22 @@ class Figure {
     return chosen?.meta.top ?? this.source.layout.meta.top;
   }
 
-  /** Margins and type as large as in the server's drawing, which the box scales. */
-  #fit(layout) {
-    const scale = Math.min(this.box.clientWidth / this.source.layout.meta.width, 1.2);
-    for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= scale;
-    for (const font of [layout.xaxis, layout.yaxis].flatMap((axis) => [axis.tickfont, axis.title.font])) {
-      font.size *= scale;
-    }
-  }
-
-  async draw() {
-    const { resolve, done } = resolver();
-    const figure = coloured(this.source, resolve);
-    done();
+  prepared(figure) {
     const { floor } = this.source.layout.meta;
-    figure.layout.yaxis = { ...figure.layout.yaxis, ...yAxis(this.log, this.#top(), floor) };
-    figure.layout.font.family = getComputedStyle(document.body).fontFamily;
-    this.#fit(figure.layout);
-    const traces = picked(figure.data, this.scheme);
-    await Plotly.react(this.target, traces, figure.layout, figure.config);
-    this.box.classList.add("drawn");
+    const axis = { ...figure.layout.yaxis, ...yAxis(this.log, this.#top(), floor) };
+    const layout = { ...figure.layout, yaxis: axis };
+    return { ...figure, data: picked(figure.data, this.scheme), layout };
   }
 
-  pick(id) {
-    this.scheme = id;
-    this.#show();
-  }
-
-  switchLog() {
-    this.log = !this.log;
-    this.#show();
-  }
-
-  #show() {
-    const { scheme, log, byDefault } = this;
-    history.replaceState(history.state, "", addressOf(location.href, { scheme, log, byDefault }));
-    this.#marks();
+  show(scheme, log) {
+    this.scheme = scheme;
+    this.log = log;
     this.#legend();
     this.draw();
   }
 
-  #marks() {
-    for (const row of document.querySelectorAll("tr[data-scheme]")) {
-      const on = row.dataset.scheme === this.scheme;
-      row.classList.toggle("picked", on);
-      const link = row.querySelector("a");
-      if (on) link?.setAttribute("aria-current", "true");
-      else link?.removeAttribute("aria-current");
-    }
-    const button = document.querySelector("[data-action=log]");
-    button.setAttribute("aria-pressed", String(this.log));
-    const twin = document.querySelector("[data-svg]");
-    twin.href = new URL(twin.href).pathname + new URL(location.href).search;
-  }
-
   #legend() {
-    const list = document.querySelector("[data-legend]");
+    const list = this.element.querySelector("[data-legend]");
     const kept = [...list.children].filter((item) => item.querySelector(".block, .dashed"));
     const laws = picked(this.source.data, this.scheme).filter((trace) => trace.meta && trace.visible);
     const entries = [...laws.slice(-1), ...laws.slice(0, -1)].map((trace) => {
@@ -173,40 +104,83 @@ class Figure {
     });
     list.replaceChildren(...[kept[0], ...entries, ...kept.slice(1)].filter(Boolean));
   }
+}
 
-  save() {
-    const name = document.title.replaceAll(/[^\w.-]+/g, "_").slice(0, 80);
-    Plotly.downloadImage(this.target, { format: "png", width: 1080, height: 600, scale: 2, filename: name });
+class Page {
+  constructor(figures) {
+    this.figures = figures;
+    this.histogram = figures.find((figure) => figure instanceof Histogram);
+    this.scheme = document.querySelector("tr.picked[data-scheme]")?.dataset.scheme ?? null;
+    this.log = this.histogram?.log ?? false;
+    this.byDefault = new URL(location.href).searchParams.has("scheme") ? null : this.scheme;
+  }
+
+  pick(scheme) {
+    this.scheme = scheme;
+    this.#show();
+  }
+
+  switchLog() {
+    this.log = !this.log;
+    this.#show();
+  }
+
+  #show() {
+    const { scheme, log, byDefault } = this;
+    history.replaceState(history.state, "", addressOf(location.href, { scheme, log, byDefault }));
+    this.#marks();
+    this.histogram?.show(scheme, log);
+    for (const figure of this.figures) figure.address(location.search);
+    this.#ask(location.href);
+  }
+
+  /** What only the server can work out, unless another law was picked meanwhile. */
+  async #ask(asked) {
+    const address = new URL(asked);
+    const answer = await fetch(`${address.pathname}/figures.json${address.search}`);
+    if (!answer.ok || asked !== location.href) return;
+    const { figures } = await answer.json();
+    for (const figure of this.figures) if (figures[figure.key]) figure.take(figures[figure.key]);
+  }
+
+  #marks() {
+    for (const row of document.querySelectorAll("tr[data-scheme]")) {
+      const on = row.dataset.scheme === this.scheme;
+      row.classList.toggle("picked", on);
+      const link = row.querySelector("a");
+      if (on) link?.setAttribute("aria-current", "true");
+      else link?.removeAttribute("aria-current");
+    }
+    document.querySelector("[data-action=log]")?.setAttribute("aria-pressed", String(this.log));
   }
 
   listen() {
-    document.querySelector(".candidates")?.addEventListener("click", (event) => {
+    document.querySelector(".candidates:has(tr[data-scheme])")?.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      if (event.target.closest("summary")) return;
       const link = event.target.closest("a") ?? event.target.closest("tr[data-scheme]")?.querySelector("a");
       if (!link) return;
       event.preventDefault();
       this.pick(link.closest("tr").dataset.scheme);
     });
     const log = document.querySelector("[data-action=log]");
-    log.addEventListener("click", (event) => {
+    log?.addEventListener("click", (event) => {
       event.preventDefault();
       this.switchLog();
     });
-    log.addEventListener("keydown", (event) => {
+    log?.addEventListener("keydown", (event) => {
       if (event.key !== " ") return;
       event.preventDefault();
       this.switchLog();
     });
-    document.querySelector("[data-action=png]").addEventListener("click", () => this.save());
-    document.addEventListener("themechange", () => this.draw());
   }
 }
 
-if (typeof document !== "undefined") {
-  const box = document.querySelector("[data-chart]");
-  if (box && typeof Plotly !== "undefined") {
-    const figure = new Figure(box);
-    figure.listen();
-    figure.draw();
-  }
+if (typeof document !== "undefined" && typeof Plotly !== "undefined") {
+  const elements = [...document.querySelectorAll("[data-figure]")];
+  const page = new Page(
+    elements.map((each) => (each.dataset.figure === "hist" ? new Histogram(each) : new Plot(each))),
+  );
+  page.listen();
+  for (const figure of page.figures) figure.draw();
 }

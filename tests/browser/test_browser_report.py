@@ -9,7 +9,7 @@ from live_site import live_site
 from playwright.sync_api import expect, sync_playwright
 from sample_models import HOSTILE, model
 
-from app.charts import histogram
+from app.charts import frame, histogram
 from app.config import Settings
 from app.web.assets import folder
 
@@ -86,7 +86,9 @@ def _note(url: str, origin: str, wrong: list[str]) -> None:
 
 
 def drawn(page):
-    expect(page.locator("[data-chart].drawn .main-svg").first).to_be_visible()
+    for place in range(page.locator("[data-chart]").count()):
+        chart = page.locator("[data-chart]").nth(place)
+        expect(chart.locator(".main-svg").first).to_be_visible()
     return page
 
 
@@ -198,16 +200,17 @@ def test_a_hostile_name_runs_nothing_and_is_read_as_it_is(opened, run):
     expect(opened(f"/m/{run}/t/0").get_by_role("heading", name=HOSTILE)).to_be_visible()
 
 
-def test_plotly_takes_over_without_a_jump(opened, run):
-    address = f"/m/{run}/t/10"
-    before = opened(address, java_script_enabled=False).locator("[data-chart]").bounding_box()
+@pytest.mark.parametrize(("key", "drawing"), [("hist", histogram), ("qq", frame), ("units", frame)])
+def test_plotly_takes_over_without_a_jump(opened, run, key, drawing):
+    address, chart = f"/m/{run}/t/10", f"[data-figure={key}] [data-chart]"
+    before = opened(address, java_script_enabled=False).locator(chart).bounding_box()
     page = drawn(opened(address))
-    assert page.locator("[data-chart]").bounding_box() == before
-    plot = page.locator(".nsewdrag").first.bounding_box()
-    scale = before["width"] / histogram.WIDTH
-    assert plot["x"] - before["x"] == pytest.approx(histogram.LEFT * scale, abs=TOLERANCE)
-    assert plot["y"] - before["y"] == pytest.approx(histogram.TOP * scale, abs=TOLERANCE)
-    tall = (histogram.HEIGHT - histogram.TOP - histogram.BOTTOM) * scale
+    assert page.locator(chart).bounding_box() == before
+    plot = page.locator(f"[data-figure={key}] .nsewdrag").first.bounding_box()
+    scale = before["width"] / drawing.WIDTH
+    assert plot["x"] - before["x"] == pytest.approx(drawing.LEFT * scale, abs=TOLERANCE)
+    assert plot["y"] - before["y"] == pytest.approx(drawing.TOP * scale, abs=TOLERANCE)
+    tall = (drawing.HEIGHT - drawing.TOP - drawing.BOTTOM) * scale
     assert plot["height"] == pytest.approx(tall, abs=TOLERANCE)
 
 
@@ -244,6 +247,45 @@ def test_picking_a_law_redraws_and_is_kept_in_the_address(opened, run):
     assert width == 2.5
 
 
+def test_picking_a_law_redraws_every_figure_and_what_is_printed(opened, run):
+    page = drawn(opened(f"/m/{run}/t/10"))
+    page.get_by_role("link", name="PyTorch default").click()
+    for key in ("qq", "units"):
+        figure = page.locator(f"[data-figure={key}]")
+        expect(figure.locator("[data-caption]")).to_contain_text("Against PyTorch default:")
+        expect(figure.locator("[data-law]")).to_have_text("PyTorch default")
+        expect(figure.get_by_role("link", name="CSV")).to_have_attribute(
+            "href", f"/m/{run}/t/10/{key}.csv?scheme=torch_default"
+        )
+        title = figure.locator("[data-chart] > svg > title")
+        expect(title).to_contain_text("PyTorch default")
+    page.emulate_media(media="print")
+    expect(page.locator("[data-figure=qq] [data-chart] > svg")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("topic", ["sqrt5", "kaiming", "zero"])
+def test_axe_finds_nothing_on_an_explanation(opened, topic, scheme):
+    page = opened(f"/why/{topic}", color_scheme=scheme)
+    found = Axe().run(page).response["violations"]
+    assert [(item["id"], item["nodes"][0]["html"][:120]) for item in found] == []
+
+
+@pytest.mark.parametrize("width", [1280, 640, 360])
+@pytest.mark.parametrize("topic", ["sqrt5", "truncation", "orthogonal"])
+def test_no_explanation_is_wider_than_its_window(opened, topic, width):
+    page = opened(f"/why/{topic}", viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_explanation_takes_the_readers_numbers(opened):
+    page = opened("/why/kaiming")
+    page.locator("input[name=fan_in]").fill("64")
+    page.get_by_role("button", name="Use these numbers").click()
+    expect(page).to_have_url(re.compile("fan_in=64&fan_out=512&layers=24$"))
+    expect(page.get_by_text("= 0.1768").first).to_be_visible()
+
+
 def test_the_density_axis_turns_logarithmic(opened, run):
     page = drawn(opened(f"/m/{run}/t/10"))
     page.get_by_role("button", name="log y").click()
@@ -261,11 +303,12 @@ def test_the_figure_follows_the_theme(opened, run):
     page.wait_for_function(f"{colour} === 'rgb(15, 18, 22)'")
 
 
-def test_the_figure_can_be_saved(opened, run):
+@pytest.mark.parametrize("key", ["hist", "qq", "units"])
+def test_the_figure_can_be_saved(opened, run, key):
     page = drawn(opened(f"/m/{run}/t/10"))
     with page.expect_download() as saved:
-        page.get_by_role("button", name="PNG").click()
-    assert saved.value.suggested_filename.endswith(".png")
+        page.locator(f"[data-figure={key}]").get_by_role("button", name="PNG").click()
+    assert saved.value.suggested_filename.endswith(f"-{key}.png")
 
 
 def test_two_thousand_tensors_are_filtered_and_found(opened, large):

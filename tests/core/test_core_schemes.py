@@ -6,18 +6,30 @@ import pytest
 import torch
 from torch import nn
 
+from app.core import catalogue
 from app.core.activations import ACTIVATIONS, gain
 from app.core.catalogue import Scheme
+from app.core.context import Site
 from app.core.distributions import Constant, Normal, Orthogonal, TruncatedNormal, Uniform
 from app.core.fans import Fans, fans, stored_transposed
 from app.core.schemes import BY_ID, CATALOGUE, derivation, distribution, laws_at
 
 SHAPES = [(96, 160), (64, 3, 7, 7), (40, 24, 3)]
 TORCH = [s for s in CATALOGUE if s.call.startswith("nn.init.") and s.law != "constant"]
+NUMBERS = {"layers": 12, "place": 3, "blocks": 24, "width": 192, "head_width": 16, "groups": 4}
+EVERYWHERE = frozenset(part for scheme in CATALOGUE for part in scheme.parts)
+SITE = Site(parts=EVERYWHERE, **NUMBERS)
 
 
 def drawn(scheme: Scheme, shape):
-    return distribution(scheme, fans=fans(shape), shape=shape)
+    return distribution(scheme, fans=fans(shape), shape=shape, site=SITE)
+
+
+def called(scheme: Scheme, weight: torch.Tensor) -> None:
+    names = {"nn": nn, "math": math, "w": weight, **NUMBERS}
+    if weight.dim() > 1:
+        names |= {"fan_in": fans(weight.shape).fan_in, "fan_out": fans(weight.shape).fan_out}
+    eval(scheme.call, names)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -25,7 +37,7 @@ def drawn(scheme: Scheme, shape):
 def test_a_scheme_s_call_draws_its_law(scheme, shape):
     torch.manual_seed(7)
     weight = torch.empty(shape)
-    eval(scheme.call, {"nn": nn, "w": weight})
+    called(scheme, weight)
     law = drawn(scheme, shape)
     n = weight.numel()
     if isinstance(law, Orthogonal):
@@ -48,17 +60,19 @@ def test_a_scheme_s_call_draws_its_law(scheme, shape):
 )
 def test_a_constant_scheme_s_call_sets_its_value(scheme):
     weight = torch.empty(5, dtype=torch.float64)
-    eval(scheme.call, {"nn": nn, "w": weight})
-    assert weight.tolist() == [scheme.scale] * 5
+    called(scheme, weight)
+    law = distribution(scheme, fans=None, shape=(5,), site=SITE)
+    assert weight.tolist() == [law.value] * 5
 
 
 @pytest.mark.parametrize("scheme", CATALOGUE, ids=lambda s: s.id)
 def test_a_derivation_ends_in_the_law_s_own_numbers(scheme):
-    shape = (96, 160)
-    steps = {s.symbol: s.value for s in derivation(scheme, fan_in=160, fan_out=96, rows=96)}
-    law = drawn(scheme, shape)
+    shape = (96,) if scheme.id == "constant(-ln classes)" else (96, 160)
+    found = derivation(scheme, fan_in=160, fan_out=96, site=SITE)
+    steps = {s.symbol: s.value for s in found}
+    law = distribution(scheme, fans=fans((96, 160)), shape=shape, site=SITE)
     if isinstance(law, Constant):
-        assert steps == {"value": law.value}
+        assert found[-1].value == law.value
         return
     assert steps["std"] == pytest.approx(law.std, rel=1e-12)
     if not isinstance(law, Normal | Orthogonal):
@@ -98,9 +112,54 @@ def test_unequal_fans_part_xavier_from_lecun():
 
 
 def test_every_scheme_is_on_exactly_one_line():
-    laws = laws_at(shape=(512, 300), fans=fans((512, 300)), default=None)
+    laws = laws_at(shape=(512, 300), fans=fans((512, 300)), default=None, site=SITE)
     ids = [i for law in laws for i in law.ids]
-    assert sorted(ids) == sorted(set(BY_ID) - {"torch_default"})
+    assert sorted(ids) == sorted(set(BY_ID) - {"torch_default", "constant(-ln classes)"})
+
+
+@pytest.mark.parametrize("part", sorted(EVERYWHERE))
+def test_no_part_of_a_model_has_more_than_70_candidates(part):
+    site = Site(parts=frozenset({part, "linear"}), **NUMBERS)
+    laws = laws_at(shape=(512, 300), fans=fans((512, 300)), default=None, site=site)
+    assert len([law for law in laws if not isinstance(law.distribution, Constant)]) <= 70
+
+
+def test_a_scheme_of_one_part_is_no_candidate_elsewhere():
+    laws = laws_at(shape=(512, 300), fans=fans((512, 300)), default=None, site=Site(layers=12))
+    assert not [law for law in laws if "depth_scaled(0.02,2·layers)" in law.ids]
+
+
+def test_a_scheme_that_needs_the_depth_is_left_out_where_it_is_unknown():
+    site = Site(parts=frozenset({"residual"}))
+    laws = laws_at(shape=(512, 300), fans=fans((512, 300)), default=None, site=site)
+    assert not [law for law in laws if "depth_scaled(0.02,2·layers)" in law.ids]
+
+
+def test_depth_scaling_uses_the_model_s_own_depth():
+    law = drawn(BY_ID["depth_scaled(0.02,2·layers)"], (64, 64))
+    assert law.std == pytest.approx(0.02 / math.sqrt(2 * 12), rel=1e-12)
+
+
+def test_adding_one_record_makes_a_candidate():
+    record = Scheme(
+        id="normal(0.0123)", name="Normal 0.0123", law="normal", formula="N(0, 0.0123)",
+        call="nn.init.normal_(w, std=0.0123)", scale=0.0123,
+    )  # fmt: skip
+    shape = (48, 80)
+    laws_at(shape=shape, fans=fans(shape), default=None)
+    catalogue.add(record)
+    try:
+        laws = laws_at(shape=shape, fans=fans(shape), default=None)
+        assert [law for law in laws if law.ids == ("normal(0.0123)",)]
+        assert [step.value for step in derivation(record, fan_in=80, fan_out=48)] == [0.0123]
+    finally:
+        catalogue.BY_ID.pop(record.id)
+        catalogue.ORDER.pop(record.id)
+
+
+def test_a_scheme_is_not_added_twice():
+    with pytest.raises(ValueError, match="torch_default"):
+        catalogue.add(BY_ID["torch_default"])
 
 
 def test_relu_and_leaky_relu_are_two_laws():

@@ -261,12 +261,12 @@ def test_threads_do_not_change_the_result() -> None:
 
 def test_progress_adds_up_to_every_value() -> None:
     read: list[int] = []
-    values = np.zeros((3, 2_000_000), np.float16)
+    values = np.zeros((3, 6_000_000), np.float16)
     sketch(values[:, ::2], dtype="float16", on_chunk=read.append, threads=2)
     sketch(np.broadcast_to(values[:, :1], values.shape), dtype="float16", on_chunk=read.append)
     sketch(values[0, :5], dtype="float16", on_chunk=read.append)
     assert len(read) > 3
-    assert sum(read) == 3_000_000 + 6_000_000 + 5
+    assert sum(read) == 9_000_000 + 18_000_000 + 5
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -394,6 +394,14 @@ def test_distribution_function_is_exact_for_the_values_before_rounding(
 def test_warm_twice_is_harmless() -> None:
     warm()
     warm()
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e-6, 3e38, 1e300])
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_the_largest_values_of_a_dtype_have_a_finite_cell(real: type, limit: float) -> None:
+    values = np.zeros(5000, real)
+    values[:4] = np.finfo(real).max * np.array([1.0, -1.0, 0.999, -0.999])
+    check_counts(sketch(values, dtype=np.dtype(real).name, limit=limit), values.astype("f8"), limit)
 
 
 @settings(max_examples=60, deadline=None)

@@ -151,7 +151,7 @@ def test_a_pruned_layer_in_a_fresh_model_is_pointed_out():
     model = mlp()
     with torch.no_grad():
         model[0].weight[model[0].weight.abs() < 0.01] = 0
-    assert codes(concluded(model)) == ["not_at_init"]
+    assert codes(concluded(model)) == ["sparse_weight"]
 
 
 def test_zero_norm_weights_are_worth_a_word_and_no_alarm():

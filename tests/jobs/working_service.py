@@ -27,6 +27,7 @@ from app.store import database
 from app.store.blobs import Blobs
 from app.store.facts import Run
 from app.store.runs import Runs
+from app.store.seeds import Seeds
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120  # a deadline for a loaded machine, never a duration that is waited for
@@ -42,7 +43,8 @@ class Service:
         self.tables = database.connect(settings)
         self.runs = Runs(self.tables)
         self.blobs = Blobs(settings.data_dir / "blobs")
-        self.submitter = Submitter(settings, self.runs, self.blobs)
+        self.seeds = Seeds(self.tables)
+        self.submitter = Submitter(settings, self.runs, self.blobs, self.seeds)
 
     def start(self, count: int = 1) -> None:
         """Start workers as the service starts them."""

@@ -2,14 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { actionOf } from "../../static/js/keys.mjs";
-import {
-  addressOf,
-  coloured,
-  logTicks,
-  picked,
-  powerLabel,
-  yAxis,
-} from "../../static/js/tensor.mjs";
+import { coloured, fileName } from "../../static/js/plots.mjs";
+import { addressOf, logTicks, picked, powerLabel, yAxis } from "../../static/js/tensor.mjs";
 import { themeInForce, withoutTheme } from "../../static/js/theme.mjs";
 
 const trace = (id, beside) => ({ name: id, line: { color: "c" }, meta: { id, beside } });
@@ -69,4 +63,8 @@ test("typing and held modifiers are left alone", () => {
   assert.equal(actionOf(press("j", field), true), null);
   assert.equal(actionOf(press("Escape", field), true), "leave");
   assert.equal(actionOf(press("t", { ctrlKey: true }), true), null);
+});
+
+test("a file name holds nothing that a file system minds", () => {
+  assert.equal(fileName("a/b: <c>\u202e.weight", "qq"), "a_b_c_.weight-qq");
 });

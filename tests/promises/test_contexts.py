@@ -11,6 +11,8 @@ from app.web.health import DocsPage
 from app.web.overviews import HomePage, JobPage
 from app.web.problems import ProblemPage
 from app.web.render import SHARED_NAMES, TEMPLATES
+from app.web.seedings import SeedPage
+from app.web.why import WhyPage
 
 CONTEXTS = {
     "docs.html": DocsPage,
@@ -18,7 +20,9 @@ CONTEXTS = {
     "job.html": JobPage,
     "layers.html": contexts.LayersPage,
     "problem.html": ProblemPage,
+    "seed.html": SeedPage,
     "tensor.html": contexts.TensorPage,
+    "why.html": WhyPage,
 }
 
 

@@ -212,6 +212,36 @@ def test_a_conjugate_view_is_noted(saved):
     assert saved({"z": torch.tensor([1 + 2j]).conj()})["z"].note == "stored conjugated or negated"
 
 
+class Call:
+    """Pickles as a call of `function`, as an attacker's file does."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [(Call(os.system, "exit 1"), "system"), (Call(eval, "1 / 0"), "eval")],
+    ids=["system", "eval"],
+)
+def test_code_that_a_pickle_asks_for_is_told(saved, call, name, zipped):
+    file = saved({"w": torch.ones(3), "e": call}, _use_new_zipfile_serialization=zipped)
+    assert [note for note in file.checkpoint.notes if f".{name}. Nothing of it was" in note]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [torch.nn.Linear(2, 2), {"w": torch.ones(3), "n": np.ones(3), "s": {1}, "r": slice(3)}],
+    ids=["module", "values"],
+)
+def test_an_honest_file_has_no_such_note(saved, held):
+    assert saved(held).checkpoint.notes == ()
+
+
 def test_a_bare_tensor_has_a_name(saved):
     assert saved(torch.ones(3)).names == ["tensor"]
 

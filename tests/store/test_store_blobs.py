@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import stat
 import time
 from collections.abc import AsyncIterator
@@ -108,6 +109,22 @@ def test_an_empty_body_is_refused(blobs, tmp_path):
 def test_an_upload_must_leave_the_free_space_it_was_told_to_leave(tmp_path):
     with pytest.raises(StorageFull):
         receive(Blobs(tmp_path / "blobs", min_free_bytes=2**62), b"weights")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_upload_may_fill_the_disk_to_the_last_byte(tmp_path, monkeypatch, announced):
+    body = [b"w" * 2**20] * 5
+    disk = len(b"".join(body))
+
+    def usage(_folder):
+        used = sum(path.stat().st_size for path in files_in(tmp_path))
+        return shutil._ntuple_diskusage(disk, used, disk - used)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    blobs = Blobs(tmp_path / "blobs")
+    assert receive(blobs, *body, expected=disk if announced else None).bytes == disk
+    with pytest.raises(StorageFull, match="it needs 1 bytes, 0 bytes is free"):
+        receive(blobs, b"x")
 
 
 def test_an_open_blob_reads_from_its_descriptor(blobs):

@@ -24,7 +24,7 @@ def tensor(index: int, **changes: Any) -> TensorReport:
     facts |= {"evidence": "name", "count": 12, "nonfinite": 0, "nan": 0, "zeros": 0, "mean": 0.1}
     facts |= {"quantiles": {"0.5": 0.1}, "status": "too_small", "sign": "not_judged"}
     facts |= {"sentence": "Too few values.", "remarks": (), "schemes": (), "candidates": ()}
-    return TensorReport(**(facts | {"profiles": ()} | changes))
+    return TensorReport(**(facts | {"profiles": (), "parts": ()} | changes))
 
 
 def overview(headline: str = "All is well.", schema: str = SCHEMA) -> Overview:

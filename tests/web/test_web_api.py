@@ -164,8 +164,9 @@ def test_an_unknown_run_is_not_found(client, path):
 
 
 @pytest.mark.parametrize("id_", ["x", "0" * 31, "G" * 32, "0" * 33])
-def test_an_id_that_is_none_is_refused(client, id_):
-    assert client.get(f"/api/v1/runs/{id_}").status_code == 422
+def test_an_address_that_is_no_id_holds_no_report(client, id_):
+    answer = client.get(f"/api/v1/runs/{id_}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
 
 def test_events_of_a_finished_run_end_with_its_state(site, report):
@@ -269,3 +270,63 @@ def test_the_documentation_is_vendored(client):
     page = client.get("/api/docs").text
     assert "http://" not in page.replace("http://localhost", "")
     assert "https://" not in page
+
+
+def test_a_failed_run_is_not_waited_for(site):
+    run = site.submit()
+    site.fail(run, code="truncated", message="The file ends too early.", hint="Again.")
+    for path in ("tensors", "tensors/0"):
+        answer = site.client.get(f"/api/v1/runs/{run}/{path}")
+        assert (answer.status_code, answer.json()["error"]) == (409, "no_report")
+        assert answer.json()["message"] == "There is no report: the analysis has failed."
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"content": b"{bad"}, "expected a JSON document, got something else at character 1."),
+        ({"json": []}, "expected a JSON object, sent as content-type: application/json, got []."),
+        ({"json": {"file": MISSING, "x": 1}}, "x is not valid: expected no such field, got 1."),
+        ({"json": {"file": "zz"}}, "expected text of the form ^[0-9a-f]{32}$, got 'zz'."),
+    ],
+    ids=["no-json", "no-object", "extra", "no-id"],
+)
+def test_what_is_wrong_with_an_order_is_told_in_words(client, sent, message):
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/api/v1/runs", headers=headers, **sent)
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+    assert answer.json()["message"].endswith(message)
+
+
+def test_a_status_that_does_not_exist_is_refused(site, report):
+    answer = site.client.get(f"/api/v1/runs/{report}/tensors?status=nonsense")
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+
+
+def test_metrics_count_runs_by_state_and_workers(site, report):
+    answer = site.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'initscope_runs{state="done"} 1\ninitscope_runs{state="failed"} 0' in answer.text
+    assert "\ninitscope_workers_alive 0\n" in answer.text
+
+
+def test_every_scheme_is_worked_out_step_by_step(client):
+    schemes = client.get("/api/v1/schemes?fan_in=50&fan_out=10").json()["schemes"]
+    assert [s["id"] for s in schemes if not s["steps"]] == []
+
+
+def test_a_scheme_of_the_depth_uses_the_depth_asked_for(client):
+    address = "/api/v1/schemes?fan_in=768&fan_out=768&layers=24"
+    schemes = client.get(address).json()["schemes"]
+    scheme = next(s for s in schemes if s["id"] == "depth_scaled(0.02,2·layers)")
+    assert scheme["needs"] == ["layers"]
+    assert scheme["applies_to"] == ["residual"]
+    assert [step["symbol"] for step in scheme["steps"]] == ["layers", "std"]
+    assert scheme["steps"][-1]["value"] == pytest.approx(0.02 / 48**0.5, rel=1e-12)
+
+
+def test_a_layer_made_of_layers_has_its_defaults(client):
+    query = "layer=TransformerEncoderLayer&d_model=64&nhead=4&dim_feedforward=128"
+    parameters = client.get(f"/api/v1/defaults?{query}").json()["parameters"]
+    assert parameters["linear2.weight"]["bound"] == pytest.approx(128**-0.5)
+    assert parameters["self_attn.out_proj.bias"]["value"] == 0.0

@@ -17,6 +17,11 @@ def test_every_answer_carries_the_policy(client, path):
     assert "camera=()" in headers["permissions-policy"]
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/schemes", "/static/app.css"])
+def test_the_head_alone_is_answered_as_the_whole_would_be(client, path):
+    assert client.head(path).status_code == client.get(path).status_code == 200
+
+
 def test_the_policy_allows_no_inline_script_and_no_frame():
     assert "script-src 'self';" in CSP
     assert "unsafe-eval" not in CSP

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sample_models import HOSTILE, model, overview
+from sample_models import HOSTILE, model, overview, packed
 
+from app.core.report import PartReport, TensorReport
 from app.store import documents
 from app.store.facts import Measured, Part
 from app.web import contexts, csvs
@@ -55,7 +56,7 @@ def put(site):
         site.call(site.attempts.plan(job, inventory=b"{}", parts=[part]))
         reports = [documents.dump(tensor) for tensor in report.tensors]
         measured = [
-            Measured(index=index, report=document, sketch=None)
+            Measured(index=index, report=document, sketch=packed(index))
             for index, document in enumerate(reports)
         ]
         site.call(site.attempts.measured(job, 0, measured))
@@ -264,6 +265,107 @@ def test_the_tensors_twins_hold_the_same_numbers(client, run, report):
     drawn = client.get(f"/m/{run}/t/10/hist.svg?theme=dark&logy=1")
     assert drawn.headers["content-type"] == "image/svg+xml"
     assert "#0f1216" in drawn.text
+
+
+def test_every_figure_is_drawn_against_the_law_asked_for(client, run):
+    tags = page(client, f"/m/{run}/t/10?scheme=xavier_uniform(gain%3D1)")
+    names = [attributes.get("data-figure") for attributes in tags.all("figure")]
+    assert names == ["hist", "qq", "units"]
+    text = client.get(f"/m/{run}/t/10?scheme=xavier_uniform(gain%3D1)").text
+    assert text.count("Against Xavier uniform:") == 2
+
+
+def test_the_script_gets_the_same_figures_as_the_page(client, run):
+    body = client.get(f"/m/{run}/t/10/figures.json?scheme=torch_default").json()
+    assert body["scheme"] == "torch_default"
+    assert set(body["figures"]) == {"hist", "qq", "units"}
+    drawn = client.get(f"/m/{run}/t/10?scheme=torch_default").text
+    assert all(figure["svg"] in drawn for figure in body["figures"].values())
+
+
+@pytest.mark.parametrize("key", ["qq", "units"])
+def test_the_figures_are_files_too(client, run, key):
+    drawn = client.get(f"/m/{run}/t/10/{key}.svg?scheme=torch_default&theme=dark")
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert "PyTorch default" in drawn.text
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/m/{run}/t/10/{key}.csv").text)))
+    assert len(rows) > 90
+    assert all(float(row["band_low"]) < float(row["band_high"]) for row in rows)
+
+
+@pytest.mark.parametrize("key", ["qq.svg", "units.csv", "other.svg"])
+def test_a_constant_tensor_has_no_such_figures(client, run, key):
+    assert client.get(f"/m/{run}/t/34/{key}").status_code in {404, 422}
+    assert client.get(f"/m/{run}/t/34/figures.json").json() == {"scheme": None, "figures": {}}
+
+
+def test_the_recipe_names_what_breaks_it(client, run):
+    text = client.get(f"/m/{run}").text
+    assert "PyTorch default on 14 of 20 linear layers" in text
+    assert "and 3 more" in text
+
+
+def test_why_is_asked_with_the_tensors_own_fans(client, run):
+    links = [a.get("href") for a in page(client, f"/m/{run}/t/10").all("a")]
+    assert "/why/sqrt5?fan_in=96&fan_out=96" in links
+
+
+def part(name: str, start: int, whole: TensorReport) -> PartReport:
+    return PartReport(
+        name=name,
+        axis=0,
+        start=start,
+        stop=start + 32,
+        shape=(32, 96),
+        fan_in=96,
+        fan_out=32,
+        count=32 * 96,
+        nonfinite=0,
+        zeros=0,
+        min=-0.1,
+        max=0.1,
+        mean=0.0,
+        std=0.0589,
+        status="consistent",
+        sentence=f"Fits {name} <b>.",
+        schemes=whole.schemes,
+        candidates=whole.candidates[:3],
+    )
+
+
+@pytest.fixture
+def packed_run(put, report):
+    first = report.tensors[2]
+    parts = (part("q", 0, first), part("k", 32, first), part("v", 64, first))
+    certificate = {"verdict": "bit_exact_draw", "law": "uniform", "seed": 42, "stream_offset": 7168}
+    changed = dataclasses.replace(first, parts=parts, certificate=certificate)
+    tensors = (*report.tensors[:2], changed, *report.tensors[3:])
+    return put(dataclasses.replace(report, tensors=tensors), "packed.safetensors")
+
+
+def test_the_parts_of_a_packed_tensor_have_verdicts_of_their_own(client, packed_run):
+    whole = client.get(f"/m/{packed_run}/t/2").text
+    assert all(f"Fits {name} &lt;b&gt;." in whole for name in "qkv")
+    assert 'href="?part=k"' in whole
+
+
+def test_a_part_is_shown_as_a_tensor_of_its_own(client, packed_run):
+    text = client.get(f"/m/{packed_run}/t/2?part=k").text
+    assert "32 × 96" in text
+    assert "Only the whole tensor was binned" in text
+    rows = csv.DictReader(io.StringIO(client.get(f"/m/{packed_run}/t/2/units.csv?part=k").text))
+    assert [int(row["unit"]) for row in rows] == list(range(32, 64))
+
+
+@pytest.mark.parametrize("name", ["all", "<b>", ""])
+def test_any_other_part_is_the_whole(client, packed_run, name):
+    assert "Only the whole tensor" not in client.get(f"/m/{packed_run}/t/2?part={name}").text
+
+
+def test_a_certificate_is_told_with_its_seed(client, packed_run):
+    text = client.get(f"/m/{packed_run}/t/2").text.replace("&#39;", "'")
+    assert "Bit-exact untouched draw of torch's CPU generator (uniform law)" in text
+    assert "torch.manual_seed(42), 7,168 outputs into its stream" in text
 
 
 def test_a_constant_tensor_has_no_drawing(client, run):
