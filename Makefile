@@ -20,7 +20,7 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/djlint templates --lint
 
 # Other libraries' models are drawn fresh here; torchvision's own torch is not wanted.
 acceptance: $(VENV)/.tested

@@ -1,16 +1,8 @@
-"""A tensor held against one place of a stream: drawn there, moved since, or neither.
-
-At the right place the values are a line in the units drawn there. For values that have nothing to
-do with the stream, m of them follow a line through 0 with a squared correlation above R² with odds
-of at most `(1 - R²)**((m - 1) / 2)`, and any line with `(m - 2) / 2` in the exponent: so many bits
-of evidence does a fit give, less those of the places that were tried.
-"""
+"""A tensor held against one place of a stream: drawn there, moved since, or neither."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -18,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.generator import TOGETHER, Drawn, Stream, outputs_taken, units
+from app.core.laws import Law, fitted_line, law_of
 from app.core.targets import Sought
 
 Values: TypeAlias = NDArray[np.float32]
@@ -27,8 +20,6 @@ ENOUGH: Final = 20.0  # bits of evidence beyond those of the places tried
 LIKELY: Final = 2  # laws that a lone value is held against
 SAMPLE: Final = 1024  # values that a place is judged by
 PART: Final = 2**20  # values replayed at a time
-EXACT_FIT: Final = 2.0**-50  # 1 - R² of rounded values cannot be told from 0
-NEIGHBOURS: Final = 4  # float32 numbers on each side of a fitted parameter
 SCALAR_SHARE: Final = 0.9  # of values that a scalar kernel's libm must share with ours (0.987)
 ROUNDING: Final = 2.0**-19  # of the std: how far torch's kernels lie apart (measured 2**-20)
 DOUBLE_ROUNDING: Final = 2.0**-22  # share of values where our fused step may round the other way
@@ -58,13 +49,6 @@ class Place:
         return self.equal + self.rounded + self.zeroed == self.count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    location: float  # value at unit 0
-    scale: float  # value units per unit
-    bits: float
-
-
 def match(
     sought: Sought, stream: Stream, offset: int, drawn: Drawn, *, chances: float
 ) -> Place | None:
@@ -84,38 +68,21 @@ def match(
     begin = _first_telling(sought.values)
     part = slice(begin, min(begin + SAMPLE, count))
     unit = units(stream, offset, drawn, count=count, part=part)
-    line = _line(sought.values[part], unit)
+    line = fitted_line(sought.values[part], unit)
     if line is None:
         return _single(sought, unit, offset, drawn, chances) if count == 1 else None
     bits = line.bits - math.log2(max(chances, 1.0))
     if bits < ENOUGH:
         return None
-    law = _law(sought, part, unit, line, drawn)
+    law = law_of(sought, part, unit, line, drawn)
     return _held(sought, stream, _Trial(offset=offset, drawn=drawn, law=law), bits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Law:
-    """A draw's two parameters: ends of a uniform law, or mean and std."""
-
-    first: float
-    second: float
-
-    def values(self, unit: Reals, drawn: Drawn) -> Values:
-        if drawn == "uniform":
-            span = float(np.float32(self.second) - np.float32(self.first))
-            return np.asarray((unit + 1.0) * (span / 2) + self.first, np.float32)
-        return np.asarray(unit * self.second + self.first, np.float32)
-
-    def std(self, drawn: Drawn) -> float:
-        return (self.second - self.first) / math.sqrt(12) if drawn == "uniform" else self.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
     offset: int
     drawn: Drawn
-    law: _Law
+    law: Law
 
 
 def _first_telling(values: Values) -> int:
@@ -127,33 +94,6 @@ def _first_telling(values: Values) -> int:
     return 0
 
 
-def _line(values: Values, unit: Reals) -> _Line | None:
-    """The better of a line through 0 and any line, through the values that are not 0."""
-    kept = values != 0
-    w, x = values[kept].astype(np.float64), unit[kept]
-    if w.size < 2 or not np.isfinite(w).all():
-        return None
-    through = _fit(w, x, free=1)
-    if w.size < 4:
-        return through
-    mean_w, mean_x = float(w.mean()), float(x.mean())
-    anywhere = _fit(w - mean_w, x - mean_x, free=2)
-    if anywhere.bits - 1.0 <= through.bits:
-        return through
-    location = mean_w - anywhere.scale * mean_x
-    return _Line(location=location, scale=anywhere.scale, bits=anywhere.bits - 1.0)
-
-
-def _fit(w: Reals, x: Reals, *, free: int) -> _Line:
-    across, own, other = float(w @ x), float(x @ x), float(w @ w)
-    if across <= 0 or own == 0 or other == 0:
-        return _Line(location=0.0, scale=1.0, bits=0.0)
-    scale = across / own
-    rest = float(np.square(w - scale * x).sum()) / other
-    bits = -0.5 * (w.size - free) * math.log2(min(1.0, max(rest, EXACT_FIT)))
-    return _Line(location=0.0, scale=scale, bits=bits)
-
-
 def _single(sought: Sought, unit: Reals, offset: int, drawn: Drawn, chances: float) -> Place | None:
     """The place of a lone value, which only a known law can tell: 24 bits if it is equal."""
     likely = sought.bounds[:LIKELY]
@@ -161,71 +101,12 @@ def _single(sought: Sought, unit: Reals, offset: int, drawn: Drawn, chances: flo
     if drawn != "uniform" or bits < ENOUGH or not sought.values[0]:
         return None
     for bound in likely:
-        law = _Law(first=-float(np.float32(bound)), second=float(np.float32(bound)))
+        law = Law(first=-float(np.float32(bound)), second=float(np.float32(bound)))
         if law.values(unit, drawn)[0] == sought.values[0]:
             return _place(
                 _Trial(offset=offset, drawn=drawn, law=law), _Tally(count=1, equal=1), bits
             )
     return None
-
-
-def _law(sought: Sought, part: slice, unit: Reals, line: _Line, drawn: Drawn) -> _Law:
-    """The law that gives most of the sample bit for bit, else the line's own."""
-    values = sought.values[part]
-    best, most = _fallback(line, drawn), 0
-    for law in _laws(sought, values, unit, line, drawn):
-        equal = int(np.count_nonzero(law.values(unit, drawn) == values))
-        if equal > most:
-            best, most = law, equal
-        if equal == values.size:
-            break
-    return best
-
-
-def _fallback(line: _Line, drawn: Drawn) -> _Law:
-    if drawn == "uniform":
-        return _Law(first=line.location - line.scale, second=line.location + line.scale)
-    return _Law(first=line.location, second=line.scale)
-
-
-def _laws(sought: Sought, values: Values, unit: Reals, line: _Line, drawn: Drawn) -> Iterator[_Law]:
-    """Laws near a line, the likely ones first: known, symmetric, then any."""
-    centred = abs(line.location) < 1e-3 * line.scale
-    if drawn == "uniform":
-        known = [bound for bound in sought.bounds if abs(bound / line.scale - 1) < 0.05]
-        for bound in itertools.chain(*(_near(bound) for bound in (*known, line.scale))):
-            yield _Law(first=-bound, second=bound)
-        ends = _near(line.location - line.scale), _near(line.location + line.scale)
-        yield from (_Law(first=low, second=high) for low, high in itertools.product(*ends))
-        return
-    means = [0.0] if centred else _near(line.location)
-    known = [std for std in sought.stds if abs(std / line.scale - 1) < 0.05]
-    if drawn == "small_normal":
-        scales = [*known, line.scale, *_between(values, unit)]
-    else:
-        scales = list(itertools.chain(*(_near(std) for std in (*known, line.scale))))
-    yield from (_Law(first=mean, second=std) for mean, std in itertools.product(means, scales))
-
-
-def _near(value: float) -> list[float]:
-    """A value as float32 and its neighbours, nearest first; 0 where it is close to it."""
-    found = [np.float32(value)]
-    up = down = np.float32(value)
-    for _ in range(NEIGHBOURS):
-        up = np.nextafter(up, np.float32(math.inf))
-        down = np.nextafter(down, np.float32(-math.inf))
-        found += [up, down]
-    return [0.0, *(float(one) for one in found)] if abs(value) < 1e-6 else [float(o) for o in found]
-
-
-def _between(values: Values, unit: Reals) -> Sequence[float]:
-    """A std, of more than float32's digits, that all values allow; none if they allow none."""
-    told = (unit != 0) & (values != 0)
-    exact, drawn = np.abs(values[told]), np.abs(unit[told])
-    half = np.spacing(exact).astype(np.float64) / 2
-    least = float(((exact - half) / drawn).max(initial=0.0))
-    most = float(((exact + half) / drawn).min(initial=math.inf))
-    return [(least + most) / 2] if least <= most < math.inf else []
 
 
 @dataclass(slots=True, kw_only=True)

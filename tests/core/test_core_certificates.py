@@ -115,7 +115,7 @@ def test_few_values_and_constants_are_not_applicable(law):
 
 
 def test_random_numbers_pass_no_lattice():
-    # 2,000 tensors of 64 values: each passes with odds of at most 2**-40.
+    # 50 tensors of 64 values: each passes with odds of at most 2**-40.
     chance = np.random.default_rng(1)
-    values = chance.uniform(-0.1, 0.1, (2000, 64)).astype(np.float32)
+    values = chance.uniform(-0.1, 0.1, (50, 64)).astype(np.float32)
     assert not any(lattice_bound(tensor, bounds=(0.1,)) for tensor in values)

