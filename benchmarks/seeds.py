@@ -108,7 +108,7 @@ def tokens() -> torch.Tensor:
 
 ARCHITECTURES: dict[str, tuple[Build, Callable[[], torch.Tensor]]] = {
     "two layers": (
-        lambda: nn.Sequential(nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 1)),
+        lambda: nn.Sequential(nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 2)),
         lambda: torch.randn(8, 12),
     ),
     "perceptron": (
@@ -247,7 +247,10 @@ def step(model: nn.Module, data: torch.Tensor, only: str | None) -> None:
     """One step of SGD on all parameters, or on one."""
     chosen = list(model.parameters()) if only is None else [model.get_parameter(only)]
     optimiser = torch.optim.SGD(chosen, lr=0.01)
-    model(data).square().mean().backward()
+    logits = model(data).flatten(1)
+    torch.nn.functional.cross_entropy(
+        logits, torch.arange(len(logits)) % logits.shape[1]
+    ).backward()
     optimiser.step()
 
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.generator import TOGETHER, Drawn, outputs_taken
-from app.core.targets import WIDE, Sought, Target, targets_of
+from app.core.targets import CLEAR, WIDE, Sought, Target, targets_of
 
 FEWEST_BITS: Final = 44.0  # of digits: 10**7 seeds and ENOUGH
 TENSORS: Final = 2  # of each sort that are tried
 FORMS: Final = 2  # uniform laws of a small tensor that are tried
-CLEAR: Final = 64  # values that tell a uniform law from a normal one
 MOST: Final = 12  # places and forms in all
 FARTHEST: Final = 2**27  # outputs
 

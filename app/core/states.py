@@ -19,7 +19,7 @@ from app.core.certificates import lattice_bound, normal_draw
 from app.core.compiled import prepare
 from app.core.generator import TOGETHER, Drawn
 from app.core.recovery import Seeding, seeding_of
-from app.core.targets import FLAT, HALF, Sought
+from app.core.targets import HALF, Sought, is_flat
 
 Words: TypeAlias = NDArray[np.uint32]
 Reals: TypeAlias = NDArray[np.float64]
@@ -74,7 +74,7 @@ def untouched(sought: Sequence[Sought], order: Sequence[int], *, limit: int) -> 
         values = sought[at].values
         drawn: Drawn = "uniform"
         shares, plan = np.empty(0), UNTOUCHED_UNIFORM
-        if values.size >= UNTOUCHED_UNIFORM.uniform and _is_flat(sought[at]):
+        if values.size >= UNTOUCHED_UNIFORM.uniform and is_flat(values):
             bound = lattice_bound(values, bounds=sought[at].bounds)
             if bound is not None:
                 part = values[: plan.uniform].astype(np.float64)
@@ -92,7 +92,7 @@ def moved(sought: Sequence[Sought], order: Sequence[int], *, limit: int) -> Iter
     prepare()
     for at in order:
         tensor = sought[at]
-        drawn: Drawn = "uniform" if _is_flat(tensor) else "normal"
+        drawn: Drawn = "uniform" if is_flat(tensor.values) else "normal"
         for plan in _plans(tensor, drawn):
             shares, margins = _loose(tensor, plan.outputs(drawn), plan.margin)
             yield from _solved(at, drawn, _known(shares, plan.bits, margins), limit)
@@ -128,7 +128,7 @@ def _known(shares: Reals, bits: int, margins: Reals) -> tuple[Words, Words]:
 
 def _loose(tensor: Sought, count: int, margin: float) -> tuple[Reals, Reals]:
     values = tensor.values[:count].astype(np.float64)
-    if not _is_flat(tensor):
+    if not is_flat(tensor.values):
         shares = _angle_shares(tensor.values[:count])
         blocks = values[: values.size // TOGETHER * TOGETHER].reshape(-1, 2, HALF)
         radii = np.hypot(blocks[:, 0], blocks[:, 1]) / max(float(values.std()), 1e-30)
@@ -148,8 +148,3 @@ def _angle_shares(values: NDArray[np.float32]) -> Reals:
     turns = np.arctan2(blocks[:, 1], blocks[:, 0]) / (2 * math.pi) % 1.0
     turns[(blocks == 0).any(axis=1)] = UNKNOWN
     return np.stack([np.full(turns.shape, UNKNOWN), turns], axis=1).reshape(-1)
-
-
-def _is_flat(tensor: Sought) -> bool:
-    sample = tensor.values[: 2**16].astype(np.float64)
-    return bool(np.abs(sample).max() <= FLAT * sample.std())

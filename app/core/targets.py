@@ -34,7 +34,10 @@ WIDE: Final = 0.05  # and how far at a place where it is expected
 EXACT: Final = 2.0**-21  # of the range: 8 of 2**24 places, for rounding
 TURNS: Final = 0.4  # turns per share of the range: how far the angle of an average pair moves
 WIDEST: Final = 0.1  # turns
-FLAT: Final = 1.95  # largest |value - mean| over the std: 1.73 of a uniform, above 2 of 30 normals
+FAR: Final = 1.95  # stds from the mean: no uniform value lies there, 5 % of a normal's do
+STRAYS: Final = 0.01  # share of values that training may have carried there
+CLEAR: Final = 256  # values that tell a uniform law from a normal one
+SAMPLE: Final = 2**16  # values that are looked at for that
 HALF: Final = TOGETHER // 2
 LONE: Final = (0.0, 0.25, 1.0)  # a bias, a PReLU's slope, a scale
 
@@ -92,14 +95,19 @@ def targets_of(tensor: int, sought: Sought, *, moved: float) -> list[Target]:
     found: list[Target] = []
     if values.size < 2 or not np.isfinite(values[:4096]).all():
         return found
-    sample = values[: 2**16].astype(np.float64)
-    spread = float(sample.std())
-    flat = bool(np.abs(sample - sample.mean()).max() <= FLAT * spread)
-    if values.size < 64 or flat:
+    flat, clear = is_flat(values), values.size >= CLEAR
+    if flat or not clear:
         found += _uniform_targets(tensor, sought, moved)
-    if values.size >= TOGETHER and (values.size < 64 or not flat):
-        found += _normal_targets(tensor, values, sample, moved)
+    if values.size >= TOGETHER and not (flat and clear):
+        found += _normal_targets(tensor, values, moved)
     return found
+
+
+def is_flat(values: Values) -> bool:
+    """Whether values are spread as a uniform law's rather than a normal one's."""
+    sample = values[:SAMPLE].astype(np.float64)
+    away = np.abs(sample - sample.mean()) > FAR * sample.std()
+    return bool(away.mean() <= STRAYS)
 
 
 def packed(targets: Sequence[Target]) -> Digits:
@@ -187,10 +195,11 @@ def _ends(sought: Sought) -> list[tuple[float, float]]:
     return found
 
 
-def _normal_targets(tensor: int, values: Values, sample: Reals, moved: float) -> list[Target]:
+def _normal_targets(tensor: int, values: Values, moved: float) -> list[Target]:
     blocks, starts = _blocks(values)
     if starts.size == 0:
         return []
+    sample = values[:SAMPLE].astype(np.float64)
     std = float(sample.std())
     mean = _location(float(sample.mean()), 6 * std / math.sqrt(sample.size))
     pairs = blocks.astype(np.float64) - mean

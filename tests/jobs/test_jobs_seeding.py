@@ -16,6 +16,7 @@ from torch import nn
 from app.cli.seed import table
 from app.config import Settings
 from app.jobs.seeding import find_seeds
+from app.readers import sandbox
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,13 @@ def initscope(*arguments: object, stderr: int = subprocess.PIPE) -> subprocess.C
     return subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=120
     )
+
+
+def found_in(path):
+    try:
+        return find_seeds(path, Settings(), full=False, on_progress=lambda _step: None)
+    finally:
+        sandbox.stop()
 
 
 def saved(model: nn.Module, folder: Path) -> Path:
@@ -46,7 +54,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(model):
-    return find_seeds(model, Settings(), full=False, on_progress=lambda _step: None)
+    return found_in(model)
 
 
 def test_the_seed_of_a_file_is_found_in_the_sandbox(report):
@@ -79,7 +87,7 @@ def test_the_table_names_the_seed_and_every_tensor(report):
 
 def test_bfloat16_cannot_be_replayed(tmp_path):
     path = saved(nn.Linear(64, 64).bfloat16(), tmp_path)
-    found = find_seeds(path, Settings(), full=False, on_progress=lambda _step: None)
+    found = found_in(path)
     assert {row.origin.verdict for row in found.tensors} == {"cannot_be_replayed"}
     assert found.seeds == ()
     assert "No seed was found" in table(found)
