@@ -14,6 +14,18 @@ def measuring(run):
     return run.step == "measuring" and 0 < run.done < run.total
 
 
+async def caught(service, checkpoint, interrupt, *, workers=1):
+    """A run that was interrupted before its end: a longer one each time that it was too fast."""
+    for doubling in range(8):
+        service.start(workers)
+        run = await service.submit(checkpoint(layers=16 << doubling, width=256, seed=doubling))
+        await service.until(run, lambda now: measuring(now) or now.finished)
+        if (run := await interrupt(run)) is not None:
+            return run
+        service.kill_all()
+    raise AssertionError("no run was long enough to be interrupted")
+
+
 def test_an_accepted_file_gets_its_report(with_service, checkpoint):
     async def body(service):
         service.start()
@@ -89,11 +101,12 @@ def test_the_whole_service_killed_in_the_middle_goes_on_when_it_is_started(
     with_service, checkpoint
 ):
     async def body(service):
-        service.start(2)
-        run = await service.submit(checkpoint(layers=18, width=512))
-        await service.until(run, measuring)
-        service.kill_all()
-        assert not (await service.runs.run(run.id)).finished
+        async def killed(run):
+            service.kill_all()
+            run = await service.runs.run(run.id)
+            return None if run.finished else run
+
+        run = await caught(service, checkpoint, killed, workers=2)
         service.start(1)
         await finishes_once(service, run, kills=2)
 
@@ -126,14 +139,16 @@ async def finishes_once(service, run, *, kills):
 
 def test_a_cancelled_run_ends_its_child(with_service, checkpoint):
     async def body(service):
-        service.start()
-        run = await service.submit(checkpoint(layers=64, width=512))
-        await service.until(run, lambda now: measuring(now) and service.child() is not None)
-        child = service.child()
-        assert (await service.submitter.cancel(run.id)).state == "cancelled"
-        if child is not None:
+        async def cancelled(run):
+            child = service.child()
+            run = await service.submitter.cancel(run.id)
+            if run.state != "cancelled" or child is None:
+                return None
             psutil.wait_procs([child], timeout=60)
             assert not child.is_running()
+            return run
+
+        run = await caught(service, checkpoint, cancelled)
         after = await service.finished(await service.submitter.again(run.id))
         assert (after.state, after.attempt) == ("done", 2)
 

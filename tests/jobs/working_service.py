@@ -60,12 +60,21 @@ class Service:
 
     def kill(self, number: int = 0) -> None:
         """SIGKILL one worker and see that its children end with it."""
-        worker = self.workers.pop(number)
-        family = psutil.Process(worker.pid).children(recursive=True)
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-        assert worker.stdin is not None
-        worker.stdin.close()
+        self._kill([self.workers.pop(number)])
+
+    def kill_all(self) -> None:
+        """SIGKILL every worker at once."""
+        self._kill([self.workers.pop() for _ in list(self.workers)])
+
+    def _kill(self, workers: list[subprocess.Popen[bytes]]) -> None:
+        processes = [psutil.Process(worker.pid) for worker in workers]
+        family = [child for process in processes for child in process.children(recursive=True)]
+        for worker in workers:
+            worker.send_signal(signal.SIGKILL)
+        for worker in workers:
+            worker.wait()
+            assert worker.stdin is not None
+            worker.stdin.close()
         _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
         assert not alive
 
@@ -83,11 +92,6 @@ class Service:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
 
-    def kill_all(self) -> None:
-        """SIGKILL every worker."""
-        while self.workers:
-            self.kill()
-
     async def submit(self, content: bytes, name: str = "model.safetensors") -> Run:
         """Keep a file and order its analysis."""
 
@@ -100,11 +104,10 @@ class Service:
 
     async def until(self, run: Run, wanted: Callable[[Run], bool]) -> Run:
         """The run once it is as wanted."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        async for now in self.submitter.events(run.id):
-            if wanted(now):
-                return now
-            assert time.monotonic() < deadline, now
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for now in self.submitter.events(run.id):
+                if wanted(now):
+                    return now
         raise AssertionError(f"never came about: {await self.runs.find(run.id)}")
 
     async def finished(self, run: Run) -> Run:
