@@ -1,0 +1,1 @@
+"""Mean-field theory: what a signal and its gradient do on average over the random weights."""
