@@ -51,6 +51,20 @@ class Settings(BaseSettings):
     child_memory_bytes: int = Field(
         default=2 * GIB, ge=256 * MIB, description="Memory in bytes of one sandboxed process."
     )
+    propagation_memory_bytes: int = Field(
+        default=4 * GIB,
+        ge=256 * MIB,
+        description="Memory in bytes of one propagation; a larger network runs block by block.",
+    )
+    propagation_seconds: int = Field(
+        default=3600, ge=1, description="Wall-clock seconds one propagation may take."
+    )
+    gpu_multiply_adds: float = Field(
+        default=1e12,
+        gt=0,
+        description="Multiply-adds from which a propagation goes to a GPU worker if one is alive; "
+        "a CPU core does so many in about a minute.",
+    )
     poll_seconds: float = Field(
         default=0.25, gt=0, description="Seconds between a worker's looks at its queue."
     )

@@ -143,11 +143,46 @@ class StorageFull(InitscopeError):
     hint = "Delete reports that are no longer needed, or point INITSCOPE_DATA_DIR at a larger disk."
 
 
+class DiskFull(InitscopeError):
+    """The disk that keeps the reports takes no more data: it is full, or it fails."""
+
+    code = "disk_full"
+    hint = "Make room on it: delete reports that are no longer needed. Then try again."
+
+
+class Unreadable(InitscopeError):
+    """The upload could not be read from this machine's disk: {reason}."""
+
+    code = "unreadable"
+    hint = "Look after the disk, delete the report, and send the file again."
+
+
 class UploadInterrupted(InitscopeError):
     """The upload ended early: expected {expected} bytes, received {received}."""
 
     code = "upload_interrupted"
     hint = "Send the file again."
+
+
+class BodyTooLarge(InitscopeError):
+    """The request's JSON body is too large: expected at most {limit} bytes, got {got}."""
+
+    code = "body_too_large"
+    hint = "A file goes to POST /api/v1/files; a JSON body only names it by its id."
+
+
+class NoWorker(InitscopeError):
+    """No worker is alive: expected a sign of life in the last {seconds} seconds, found none."""
+
+    code = "no_worker"
+    hint = "Start one with `initscope worker`; what is on the queue waits for it."
+
+
+class NoGpuWorker(NoWorker):
+    """No GPU worker is alive, and the order asks for one: its device is cuda."""
+
+    code = "no_gpu_worker"
+    hint = "Start one with `initscope worker --queue gpu --device cuda:0`, or order device auto."
 
 
 class CrossSite(InitscopeError):
@@ -162,3 +197,55 @@ class WorkerExtraMissing(InitscopeError):
 
     code = "worker_extra_missing"
     hint = "Install the worker part: pip install 'initscope[worker]'."
+
+
+class NotANetwork(Refused):
+    """The network was not understood: {reason}"""  # noqa: D415
+
+    code = "not_a_network"
+    hint = "Correct it, or start from one of the examples at /spec."
+
+
+class CannotRun(Refused):
+    """This network cannot be run: {reason}"""  # noqa: D415
+
+    code = "cannot_run"
+    hint = "Send a .pt2 made by torch.export.save, or a spec; the one suggested is at /spec."
+
+
+class NotAnInput(Refused):
+    """The inputs do not fit: expected {expected}, got {got}."""
+
+    code = "not_an_input"
+    hint = "Send a .npy or .safetensors file with one array of numbers, [n, *shape of an input]."
+
+
+class PropagationTooLarge(OutOfMemory):
+    """The measurement needs more than the {limit} allowed per propagation."""
+
+    code = "propagation_out_of_memory"
+    hint = "Order a smaller batch, or raise INITSCOPE_PROPAGATION_MEMORY_BYTES."
+
+
+class PropagationTooSlow(OutOfTime):
+    """The measurement did not finish within {limit}."""
+
+    code = "propagation_out_of_time"
+    hint = "Order fewer seeds or schemes, or raise INITSCOPE_PROPAGATION_SECONDS."
+
+
+class DoesNotFit(Refused):
+    """The measurement needs {needed} at {where}; this worker may use {limit}: {cure}."""
+
+    code = "does_not_fit"
+    hint = "The dry run found it before anything ran."
+
+
+class UnknownOperators(Refused):
+    """This network uses operations that initscope does not run: {names}."""
+
+    code = "unknown_operators"
+    hint = (
+        "GET /api/v1/operators lists those that run. Write the others in terms of them, then "
+        "export the network again."
+    )

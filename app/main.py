@@ -15,9 +15,23 @@ from app.jobs import engine
 from app.jobs.submit import Submitter
 from app.store import database
 from app.store.blobs import Blobs
+from app.store.propagations import Propagations
 from app.store.runs import Runs
 from app.store.seeds import Seeds
-from app.web import api, catalogue, health, home, pages, problems, seeds, tensors, why
+from app.web import (
+    api,
+    catalogue,
+    health,
+    home,
+    pages,
+    problems,
+    propagation,
+    propagations_api,
+    seeds,
+    spec,
+    tensors,
+    why,
+)
 from app.web.assets import VersionedFiles, folder
 from app.web.deps import Services
 from app.web.headers import Border
@@ -45,7 +59,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Border, hosts=[*chosen.allowed_hosts, chosen.host])
-    for room in (home, pages, tensors, seeds, why, api, catalogue, health):
+    for room in (
+        *(home, pages, tensors, seeds, propagation, spec, why),
+        *(api, propagations_api, catalogue, health),
+    ):
         app.include_router(room.router)
     app.mount("/static", VersionedFiles(directory=folder("static")), name="static")
     return app
@@ -59,9 +76,15 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         blobs = Blobs(settings.data_dir / "blobs", min_free_bytes=settings.min_free_bytes)
         runs = Runs(tables)
         searches = Seeds(tables)
-        submitter = Submitter(settings, runs, blobs, searches)
+        propagations = Propagations(tables)
+        submitter = Submitter(settings, runs, blobs, searches, propagations)
         app.state.services = Services(
-            settings=settings, runs=runs, blobs=blobs, seeds=searches, submitter=submitter
+            settings=settings,
+            runs=runs,
+            blobs=blobs,
+            seeds=searches,
+            propagations=propagations,
+            submitter=submitter,
         )
         try:
             yield

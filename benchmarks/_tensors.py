@@ -12,9 +12,12 @@ from app.core.distributions import (
     Distribution,
     Normal,
     Orthogonal,
+    Placed,
+    PositiveUniform,
     TruncatedNormal,
     Uniform,
 )
+from app.core.patterns import Sparse
 
 STORED = {
     "float32": torch.float32,
@@ -41,11 +44,24 @@ def drawn(law: Distribution, shape: tuple[int, ...], storage: str) -> torch.Tens
             torch.nn.init.trunc_normal_(
                 values, std=law.parent, a=-law.cut * law.parent, b=law.cut * law.parent
             )
-        case Constant():
-            values.fill_(law.value)
-        case Orthogonal():
-            values = torch.nn.init.orthogonal_(torch.empty(shape), gain=law.gain)
+        case PositiveUniform():
+            values.uniform_(0.0, law.bound)
+        case _:
+            values = _placed(law, shape)
     return stored(values, storage)
+
+
+def _placed(law: Placed, shape: tuple[int, ...]) -> torch.Tensor:
+    values = torch.empty(shape)
+    match law:
+        case Constant():
+            return values.fill_(law.value)
+        case Orthogonal():
+            return torch.nn.init.orthogonal_(values, gain=law.gain)
+        case Sparse():
+            return torch.nn.init.sparse_(values, sparsity=0.3, std=law.std)
+        case _:
+            return torch.nn.init.eye_(values) if len(shape) == 2 else torch.nn.init.dirac_(values)
 
 
 def stored(values: torch.Tensor, storage: str) -> torch.Tensor:

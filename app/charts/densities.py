@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from app.core.distributions import Continuous, Normal, TruncatedNormal, Uniform, truncated_std
+from app.core.distributions import (
+    Continuous,
+    Normal,
+    PositiveUniform,
+    TruncatedNormal,
+    Uniform,
+    truncated_std,
+)
 from app.core.report import Candidate
 
 SMOOTH = 161  # points of a bell across the figure
@@ -20,11 +27,17 @@ def distribution(item: Candidate) -> Continuous:
     """
     if item.law == "normal":
         return Normal(std=item.std)
-    if item.bound is None or item.law not in {"uniform", "truncated_normal"}:
+    if item.bound is None:
         raise ValueError(f"{item.law} has no density to draw")
-    if item.law == "uniform":
-        return Uniform(bound=item.bound)
-    return _truncated(item.bound, item.std)
+    match item.law:
+        case "uniform":
+            return Uniform(bound=item.bound)
+        case "positive_uniform":
+            return PositiveUniform(bound=item.bound)
+        case "truncated_normal":
+            return _truncated(item.bound, item.std)
+        case _:
+            raise ValueError(f"{item.law} has no density to draw")
 
 
 def _truncated(bound: float, std: float) -> Continuous:
@@ -43,10 +56,9 @@ def curve_points(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """X and density of the candidate's law across `span`, with its edges drawn upright."""
     law, (low, high) = distribution(item), span
-    if isinstance(law, Uniform):
-        tall = float(law.density(0.0))
-        bound = law.bound
-        return (low, -bound, -bound, bound, bound, high), (0.0, 0.0, tall, tall, 0.0, 0.0)
+    if isinstance(law, Uniform | PositiveUniform):
+        tall, first, last = float(law.density(0.0)), law.low, law.bound
+        return (low, first, first, last, last, high), (0.0, 0.0, tall, tall, 0.0, 0.0)
     if isinstance(law, TruncatedNormal):
         edge = float(law.density(law.bound * (1 - 1e-12)))
         x = np.linspace(-law.bound, law.bound, SMOOTH)

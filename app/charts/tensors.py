@@ -13,7 +13,7 @@ BESIDE = 3  # laws dotted beside the picked one
 REACH = 4.0  # a bound further out than this many times the largest |value| is left out of sight
 HEADROOM = 1.08
 NEARBY = 1.6  # a law at most this many times taller is shown whole
-DRAWN = ("uniform", "normal", "truncated_normal")  # laws whose entries have a density
+DRAWN = ("uniform", "positive_uniform", "normal", "truncated_normal")  # laws with a density
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

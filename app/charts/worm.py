@@ -15,7 +15,8 @@ from scipy.special import betaincinv, ndtr, ndtri
 from app.charts.bands import BandPlot
 from app.charts.densities import distribution
 from app.charts.style import family
-from app.core.distributions import Continuous, Normal, Uniform
+from app.core.distributions import Continuous, Normal, PositiveUniform, Uniform
+from app.core.precision import narrowed
 from app.core.report import Candidate
 from app.core.statistics import Sketch, distribution_function
 
@@ -32,6 +33,8 @@ def quantile(law: Continuous, p: Numbers) -> Numbers:
     """The value below which a share `p` of the law's mass lies, weight units."""
     if isinstance(law, Uniform):
         return (2 * p - 1) * law.bound
+    if isinstance(law, PositiveUniform):
+        return p * law.bound
     if isinstance(law, Normal):
         return np.asarray(ndtri(p) * law.std)
     below = ndtr(-law.cut)
@@ -56,7 +59,7 @@ def shares_allowed(below: Numbers, count: int) -> tuple[Numbers, Numbers]:
 
 def _known(sketch: Sketch, law: Continuous) -> tuple[Numbers, Numbers, Numbers]:
     """Points at which the count of smaller values is exact: value, that count, expected value."""
-    x, share = distribution_function(sketch)
+    x, share = distribution_function(narrowed(sketch))
     below = np.rint(share * sketch.finite)
     inner = (below > 0) & (below < sketch.finite)
     x, below = x[inner], below[inner]

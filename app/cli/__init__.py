@@ -1,4 +1,4 @@
-"""The command line: `initscope serve | worker | analyze | seed`."""
+"""The command line: `initscope serve | worker | analyze | seed | propagate`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ REFUSED: Final = 2  # the input was refused or unusable
 FAILED: Final = 3  # the product failed
 
 LEVELS: Final = ("info", "warning", "problem")
+DTYPES: Final = ("float32", "float64", "bfloat16", "float16")
 OUR_FAULT: Final = (ChildLost, WorkerExtraMissing)
 
 log = logging.getLogger("app")
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _add_worker(commands)
     _add_analyze(commands)
     _add_seed(commands)
+    _add_propagate(commands)
     return root
 
 
@@ -96,6 +98,24 @@ def _add_seed(commands: Commands) -> None:
     seed.add_argument("path", type=Path, metavar="PATH", help="a checkpoint file")
     seed.add_argument("--json", action="store_true", help="one JSON document on stdout")
     seed.add_argument("--full", action="store_true", help="try all 2³² seeds if need be: minutes")
+
+
+def _add_propagate(commands: Commands) -> None:
+    command = commands.add_parser("propagate", help="what happens to a signal in a network")
+    add = command.add_argument
+    add("architecture", type=Path, metavar="ARCH", help="a .pt2 file, a spec, print(model)'s text")
+    add("--checkpoint", type=Path, metavar="PATH", help="whose own weights are a series, too")
+    add("--scheme", action="append", metavar="ID", help="of the catalogue; may be repeated")
+    add("--activation", metavar="NAME", help="a torch.nn class in place of every activation")
+    add("--input", default="normal", metavar="LAW", help="normal, uniform01 or a .npy file")
+    add("--seeds", type=int, default=8, metavar="N", help="networks of each scheme (default: 8)")
+    add("--batch", type=int, default=64, metavar="N", help="inputs of each (default: 64)")
+    add("--mode", choices=("train", "eval"), default="train", help="default: train")
+    add("--dtype", choices=DTYPES, default="float32", help="default: float32")
+    add("--forward-only", action="store_true", help="without the gradients, in less memory")
+    add("--device", default="cpu", help="cpu, cuda or cuda:0 (default: cpu)")
+    add("--json", action="store_true", help="one JSON document on stdout")
+    add("--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a verdict, or worse")
 
 
 def _settings(asked: argparse.Namespace) -> Settings:

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.errors import Invalid
 from app.jobs.local import analyze
 from app.jobs.parcels import Concluded
-from app.store.documents import TENSOR, load
+from app.store.documents import TENSOR, inflate, load
 from app.web.schemas import tensor_document
 
 EXTRAS = frozenset({"hist", "candidates"})
@@ -57,7 +57,8 @@ def document(report: Concluded, *, extra: frozenset[str]) -> bytes:
             "summary": asdict(overview.summary),
             "findings": [asdict(finding) for finding in overview.findings],
             "tensors": [
-                tensor_document(load(TENSOR, tensor), extra=extra) for tensor in report.reports
+                tensor_document(load(TENSOR, inflate(tensor)), extra=extra)
+                for tensor in report.reports
             ],
         },
         option=orjson.OPT_INDENT_2,

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
+from typing import Final
 
 from app.config import Settings
 from app.errors import Invalid
 from app.jobs import worker
 from app.jobs.extra import require_worker_extra
+from app.jobs.measuring import Measuring
+
+DEVICE: Final = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 
 
 def run(asked: Namespace, settings: Settings) -> int:
     """Work until told to end.
 
     Raises:
-        Invalid: If asked for a queue or a device that no job of this version uses.
+        Invalid: If asked for a device that is none, or that this machine does not have.
         WorkerExtraMissing: If this installation cannot run analyses.
     """
-    for what, came in (("--queue", asked.queue), ("--device", asked.device)):
-        if came != "cpu":
-            expected = "cpu (analyses need no other in this version)"
-            raise Invalid(what=what, expected=expected, got=came)
+    if not DEVICE.fullmatch(asked.device):
+        raise Invalid(what="--device", expected="cpu, cuda or cuda:0", got=asked.device)
     require_worker_extra()
-    return worker.main(settings, with_parent=False)
+    Measuring(settings, device=asked.device).find_device()
+    return worker.main(settings, with_parent=False, queue=asked.queue, device=asked.device)

@@ -11,12 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.core.catalogue import BY_ID
-from app.core.distributions import FORMATS, Constant, Orthogonal, rounded, storage_limit
-from app.core.frames import is_frame, no_draw, orthogonal_test
+from app.core.clamped import without_clamped
+from app.core.distributions import (
+    Constant,
+    Continuous,
+    Orthogonal,
+    PositiveUniform,
+    rounded,
+    storage_limit,
+)
+from app.core.frames import is_frame, no_draw
 from app.core.freescale import Fit, blurred_edge, free_fit
 from app.core.goodness import Sample, Verdict, assess
 from app.core.lines import lines_of
 from app.core.matrix import Places
+from app.core.patterns import Diagonal, Sparse
+from app.core.placed import diagonal_test, frame_test, not_zero, sparse_test, squares_tolerance
 from app.core.precision import effective_dtype, narrowed
 from app.core.ranking import log_likelihood, ordered, with_inseparable
 from app.core.reasons import TEST_NAMES, explained, outside
@@ -59,7 +69,8 @@ def attribute(
         return _constant(sketch, laws)
     sample = sample_of(sketch, places)
     wanted = [law for law in laws if not isinstance(law.distribution, Constant) or _default(law)]
-    found = [_candidate(law, sample, sketch, alpha) for law in wanted]
+    tensor = _Tensor(sketch=sketch, places=places, sample=sample, alpha=alpha)
+    found = [_candidate(law, tensor) for law in wanted]
     told = with_inseparable(found, [law.distribution for law in wanted], n=sample.n, alpha=alpha)
     telling = sample.orthogonality is not None or _is_telling(sample)
     candidates = ordered(told, orthogonal_first=telling)
@@ -111,6 +122,7 @@ def sample_of(sketch: Sketch, places: Places | None = None) -> Sample:
         shares=shares,
         lines=lines_of(matrix, dtype=dtype) if matrix else None,
         orthogonality=places.orthogonality if places else None,
+        spectrum=places.spectrum if places else None,
     )
 
 
@@ -184,44 +196,90 @@ def _same_here(law: LawAtShape) -> str | None:
     return f"one law here {law.why_same}" if law.why_same else None
 
 
-def _candidate(law: LawAtShape, sample: Sample, sketch: Sketch, alpha: float) -> Candidate:
-    drawn = law.distribution
-    if isinstance(drawn, Constant):
-        reason = "the values are not all alike"
-        return _line(law, sketch, rejected_by="constant", reason=reason)
-    limit = math.inf if drawn.bound is None else storage_limit(drawn.bound, sample.dtype)
-    if sample.largest > limit:
-        reason = outside(sketch, sample, drawn.bound or 0.0, limit)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tensor:
+    """One tensor as every candidate meets it."""
+
+    sketch: Sketch
+    places: Places | None
+    sample: Sample
+    alpha: float
+
+
+def _candidate(law: LawAtShape, tensor: _Tensor) -> Candidate:
+    drawn, sketch = law.distribution, tensor.sketch
+    match drawn:
+        case Constant():
+            reason = "the values are not all alike"
+            return _line(law, sketch, rejected_by="constant", reason=reason)
+        case Diagonal():
+            refuted, why = diagonal_test(drawn, sketch, tensor.places)
+            return _line(law, sketch, rejected_by=refuted, reason=why)
+        case Sparse():
+            return _sparse(law, drawn, tensor)
+        case Orthogonal():
+            return _outside(law, tensor) or _orthogonal(law, drawn, tensor)
+        case _:
+            return _outside(law, tensor) or _independent(law, drawn, tensor)
+
+
+def _outside(law: LawAtShape, tensor: _Tensor) -> Candidate | None:
+    """The candidate excluded by a value out of its support, if there is one."""
+    drawn, sample, sketch = law.distribution, tensor.sample, tensor.sketch
+    least = sketch.minimum or 0.0
+    if isinstance(drawn, PositiveUniform) and least < 0:
+        reason = f"the smallest value is {number(least)}, and none is drawn below 0"
         return _line(law, sketch, rejected_by="support", reason=reason)
-    if isinstance(drawn, Orthogonal):
-        return _orthogonal(law, drawn, sample, sketch)
+    if drawn.bound is None or (isinstance(drawn, Orthogonal) and drawn.any_gain):
+        return None
+    limit = storage_limit(drawn.bound, sample.dtype)
+    if sample.largest <= limit:
+        return None
+    reason = outside(sketch, sample, drawn.bound, limit)
+    return _line(law, sketch, rejected_by="support", reason=reason)
+
+
+def _independent(law: LawAtShape, drawn: Continuous, tensor: _Tensor) -> Candidate:
+    sample, sketch = tensor.sample, tensor.sketch
+    clamped = [i for i in law.ids if BY_ID[i].clamp is not None]
+    ends = {BY_ID[i].clamp or 0.0 for i in clamped}
+    kept = without_clamped(sketch, max(ends)) if sample.largest in ends else None
+    if kept is not None:
+        names = tuple(BY_ID[i].name for i in clamped)
+        law = replace(law, ids=tuple(clamped), names=names)
+        sample = sample_of(kept)
     if is_frame(sample.orthogonality):
         return _line(law, sketch, rejected_by="rows", reason=no_draw(sample.orthogonality))
-    verdict = assess(drawn, sample, stop_below=alpha)
+    verdict = assess(drawn, sample, stop_below=tensor.alpha)
     line = _line(law, sketch, verdict=verdict)
-    if verdict.p_value < alpha:
+    if verdict.p_value < tensor.alpha:
         name = TEST_NAMES.get(verdict.test, verdict.test)
         line = replace(line, rejected_by=name, reason=explained(verdict, drawn, sample))
     return replace(line, log_likelihood=log_likelihood(drawn, sample))
 
 
-def _orthogonal(law: LawAtShape, drawn: Orthogonal, sample: Sample, sketch: Sketch) -> Candidate:
-    """W·Wᵀ where it is known; else Σw² alone, gain²·min(rows, columns), met by chance too."""
-    if sample.orthogonality is not None:
-        refuted, reason = orthogonal_test(drawn, sample.orthogonality)
-        return _line(law, sketch, rejected_by=refuted, reason=reason)
-    away = abs(sample.second / drawn.std**2 - 1)
-    if away > _orthogonal_tolerance(sample):
-        reason = f"Σw² is {1 + away:.6f} or 1/{1 + away:.6f} of what orthogonal rows give exactly"
-        return _line(law, sketch, rejected_by="scale", reason=reason)
-    reason = "Σw² is exactly that of orthogonal rows; scale alone is compared, not the matrix"
-    return _line(law, sketch, reason=reason)
+def _orthogonal(law: LawAtShape, drawn: Orthogonal, tensor: _Tensor) -> Candidate:
+    if tensor.places is not None and tensor.places.identity is not None:
+        reason = "every value is 0 or one other: a random orthogonal matrix never is"
+        return _line(law, tensor.sketch, rejected_by="places", reason=reason)
+    refuted, reason = frame_test(drawn, tensor.sample)
+    line = _line(law, tensor.sketch, rejected_by=refuted, reason=reason)
+    if not drawn.any_gain:
+        return line
+    std = tensor.sketch.std or 0.0
+    return replace(line, bound=None, std=std, std_ratio=None if refuted else 1.0)
 
 
-def _orthogonal_tolerance(sample: Sample) -> float:
-    """Relative error of Σw² of a stored orthogonal matrix: the decomposition's and rounding's."""
-    mantissa = FORMATS[sample.dtype][0] if sample.dtype in FORMATS else 23
-    return 1e-5 + 2.0 ** (1 - mantissa) / math.sqrt(sample.n) + 2.0 ** (-2 * mantissa)
+def _sparse(law: LawAtShape, drawn: Sparse, tensor: _Tensor) -> Candidate:
+    kept = not_zero(tensor.sketch)
+    refuted, reason = sparse_test(
+        drawn,
+        tensor.sketch,
+        tensor.places,
+        alpha=tensor.alpha,
+        rest=sample_of(kept) if kept else None,
+    )
+    return _line(law, tensor.sketch, rejected_by=refuted, reason=reason)
 
 
 def _is_telling(sample: Sample) -> bool:
@@ -229,4 +287,4 @@ def _is_telling(sample: Sample) -> bool:
 
     Σx²/σ²n is normal about 1 with variance 2/n: within ±t it lies with chance t·√(n/π).
     """
-    return _orthogonal_tolerance(sample) * math.sqrt(sample.n / math.pi) < 0.01
+    return squares_tolerance(sample) * math.sqrt(sample.n / math.pi) < 0.01

@@ -13,8 +13,9 @@ from app.core.storage import is_integer
 
 Edges: TypeAlias = Float64[np.ndarray, "edges"]
 
-BINS = 200
+LEAST_BINS = 24
 MOST_BINS = 240  # of equal width; the ends and ±bound add at most 6
+SLACK = 1.2  # so many times the bins where ±bound must be edges
 TAIL = 0.001  # share of the values at either end that does not decide the range
 SHORT_TAIL = 0.05  # the same share at most, where 0.001 would be less than a value
 FAR_BOUND = 4.0  # a bound further out than this many times the data gets one wide bin of its own
@@ -37,12 +38,20 @@ def bin_edges(sketch: Sketch, *, bound: float | None) -> Edges:
     low, high = _bulk(sketch, sketch.minimum, sketch.maximum)
     if bound is not None and bound <= FAR_BOUND * max(abs(low), abs(high)):
         low, high = min(low, -bound), max(high, bound)
-    even = _whole_numbers(low, high) if is_integer(sketch.dtype) else _even(low, high, bound)
+    if is_integer(sketch.dtype):
+        even = _whole_numbers(low, high)
+    else:
+        even = _even(low, high, bound, most=most_bins(sketch.finite))
     edges: Edges = np.unique(even)
     fixed = [] if bound is None else [-bound, bound]
     fixed += [sketch.minimum] if sketch.minimum < edges[0] else []
     fixed += [sketch.maximum] if sketch.maximum > edges[-1] else []
     return _with(edges, fixed)
+
+
+def most_bins(count: int) -> int:
+    """How many even bins `count` values may fill: about 2√count, each with half as many values."""
+    return min(MOST_BINS, max(LEAST_BINS, round(2 * SLACK * math.sqrt(count))))
 
 
 def _bulk(sketch: Sketch, minimum: float, maximum: float) -> tuple[float, float]:
@@ -67,12 +76,13 @@ def _whole_numbers(low: float, high: float) -> Edges:
     return edges
 
 
-def _even(low: float, high: float, bound: float | None) -> Edges:
+def _even(low: float, high: float, bound: float | None, *, most: int) -> Edges:
     per_bound = 0
     if bound is not None:
-        per_bound = math.floor(MOST_BINS / 2 * (bound / (high / 2 - low / 2)))
-    if bound is None or not 1 <= per_bound <= MOST_BINS:
-        return 2 * np.linspace(low / 2, high / 2, BINS + 1)  # high - low may exceed float64
+        per_bound = math.floor(most / 2 * (bound / (high / 2 - low / 2)))
+    if bound is None or not 1 <= per_bound <= most:
+        # high - low may exceed float64
+        return 2 * np.linspace(low / 2, high / 2, round(most / SLACK) + 1)
     first = math.floor(low / bound * per_bound)
     last = math.ceil(high / bound * per_bound)
     # place / per_bound is exactly ±1 where place is ±per_bound, so ±bound are edges exactly.

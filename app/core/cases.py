@@ -9,21 +9,20 @@ from app.core.attribution import Attribution, attribute
 from app.core.checkpoint import StoredTensor
 from app.core.context import site_of
 from app.core.defaults import open_defaults
-from app.core.distributions import storage_limit
+from app.core.derivations import bias_at
+from app.core.distributions import DRAW_SLACK, spacing, storage_limit
 from app.core.fans import Fans
-from app.core.layers import EMBEDDING, WEIGHT_ROLES, ParameterFacts
+from app.core.layers import BIAS_ROLES, EMBEDDING, WEIGHT_ROLES, ParameterFacts
 from app.core.matrix import Places
 from app.core.packed import OF_WHOLE, of_blocks, part_report, refuted
 from app.core.precision import effective_dtype
 from app.core.report import DefaultLaw, PartReport
 from app.core.schemes import laws_at, with_open_defaults
 from app.core.sentences import Case
-from app.core.sparsity import equal_columns
 from app.core.statistics import Sketch
 from app.core.structure import padding_zeros, structure_of, without_zeros
-from app.core.wording import count
 
-SPARSE_REST = "normal(0.01)"  # what torch.nn.init.sparse_ draws between its zeros, by default
+LEAST_BOUND = 1e-4  # of a layer of 10⁸ inputs
 
 
 def case_of(
@@ -62,10 +61,10 @@ def case_of(
         padding_rows=places.zero_rows if padding else (),
         parts=_parts(tensor, facts, default, alpha=alpha, places=places),
     )
-    return _by_blocks(_by_structure(case, kept, alpha=alpha, places=places))
+    return _by_blocks(_by_structure(case))
 
 
-def _by_structure(case: Case, kept: Sketch, *, alpha: float, places: Places) -> Case:
+def _by_structure(case: Case) -> Case:
     """The case with the word that its structure has over the tests of its values."""
     structure, verdict = case.structure, case.verdict
     if structure is None or verdict is None:
@@ -75,33 +74,16 @@ def _by_structure(case: Case, kept: Sketch, *, alpha: float, places: Places) -> 
     if structure.kind == "tied":
         found = refuted(verdict, by="rows", reason=structure.detail or "")
         return replace(case, verdict=found, status="not_at_init", told=_said(structure.detail))
-    if structure.kind == "sparse" and not verdict.schemes:
-        return _by_zeros(case, kept, alpha=alpha, places=places)
-    return case
-
-
-def _by_zeros(case: Case, kept: Sketch, *, alpha: float, places: Places) -> Case:
-    """A case whose zeros stand as `torch.nn.init.sparse_` sets them, if the rest fits as well."""
-    each, structure = equal_columns(places.matrix), case.structure
-    if each is None or structure is None or len(case.tensor.shape) != 2:
-        return case
-    rest = _attribution(
-        case.tensor,
-        case.facts,
-        without_zeros(kept, kept.zeros),
-        case.default,
-        alpha=alpha,
-        places=Places(),
+    sparse = next(
+        (c for c in verdict.candidates if c.law == "sparse" and c.rejected_by is None), None
     )
-    if SPARSE_REST not in rest.schemes:
+    if sparse is None or case.status == "too_small":
         return case
-    columns = f"{count(each)} zeros in each of {count(case.tensor.shape[1])} columns"
-    detail = f"{columns}, and the rest fits Normal 0.01"
     return replace(
         case,
         status="structured",
-        structure=replace(structure, detail=detail),
-        told=f"Looks like torch.nn.init.sparse_: {detail}.",
+        structure=replace(structure, detail=sparse.reason),
+        told=f"Looks like torch.nn.init.sparse_: {sparse.reason}.",
     )
 
 
@@ -168,8 +150,22 @@ def _attribution(
     site = site_of(facts, tensor.shape)
     laws = laws_at(shape=shape, fans=fans, default=default, site=site)
     if default is None:
-        laws = with_open_defaults(laws, open_defaults(facts, tensor.shape))
+        open_ = open_defaults(facts, tensor.shape) or _at_some_fan(facts, sketch)
+        laws = with_open_defaults(laws, open_)
     return attribute(sketch, laws, alpha=alpha, places=places)
+
+
+def _at_some_fan(facts: ParameterFacts, sketch: Sketch) -> tuple[tuple[str, DefaultLaw], ...]:
+    """PyTorch's law of a bias whose weight is not in the file, at the fan its values reach to."""
+    alone = facts.role in BIAS_ROLES and facts.kind == "unknown" and not facts.fan_in
+    ends = (abs(end) for end in (sketch.minimum, sketch.maximum) if end is not None)
+    largest = max(ends, default=0.0)
+    if not alone or sketch.constant is not None or largest <= LEAST_BOUND:
+        return ()
+    half = spacing(largest, effective_dtype(sketch)) / 2
+    fan_in = math.floor(((1 + DRAW_SLACK) / (largest - half)) ** 2)
+    law = bias_at(fan_in)
+    return ((f"a layer of {fan_in} inputs at most", law),) if law else ()
 
 
 def outside_default(sketch: Sketch, default: DefaultLaw | None) -> int | None:

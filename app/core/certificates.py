@@ -1,20 +1,18 @@
-"""Bit-level proof that a float32 tensor is an untouched draw of torch's CPU generator.
+"""Bit-level proof that a float32 tensor is an untouched float32 draw, as of torch's CPU generator.
 
 `uniform_(-b, b)` puts every value on one of 2**24 places: with k the low 24 bits of an output,
 `w = RN32(b·(k - 2**23)·2**-23)`, exactly (the products are exact in float64). A value is tested by
 evaluating that again for the nearest place. Where float32 numbers lie `s` apart and places
 `b·2**-23`, a random number stands on one with odds of `s / (b·2**-23)`; the product of these over
-all values is the chance of a false proof, and a proof needs at most 2**-40.
+all values is the chance of a false proof, and a proof needs at most 2**-40. Float32 uniforms of 24
+bits by another library stand on the same places where it scales them in one step (numpy's `random`
+with dtype float32, as `(2u - 1)·b`); which generator it was, only a seed tells.
 
-`normal_` of 16 values and more is Box and Muller's, in blocks of 16: values j and j + 8 of a block
-are `r·cos θ` and `r·sin θ` with `θ = 2π·k·2**-24` and `r² = -2σ²·ln(k'·2**-24)`. So the angle of
-such a pair, in turns times 2**24, is a whole number up to rounding, whatever σ is; with σ known so
-is `exp(-r²/2σ²)·2**24`. Only pairs count whose rounding stays far below half a unit: small angles,
-and small or large k'. A random pair keeps within e of a whole number with odds of 2e.
+`normal_` of 16 values and more leaves pairs of values at known angles: see `app.core.angles`.
+Fewer than 16 are drawn in float64 and leave no trace of their own.
 
 Source:
-    torch 2.13, ATen/core/TransformationHelper.h (uniform_real) and
-    ATen/native/cpu/DistributionTemplates.h (NormalFill16).
+    torch 2.13, ATen/core/TransformationHelper.h (uniform_real).
 """
 
 from __future__ import annotations
@@ -27,24 +25,23 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.angles import Agreement, angles, pairs_of, radii
 from app.core.compiled import prepare
 from app.core.lattice_kernels import count_places, first_bound
 
 Values: TypeAlias = NDArray[np.float32]
-Reals: TypeAlias = NDArray[np.float64]
 Verdict: TypeAlias = Literal["bit_exact_draw", "refuted", "not_applicable"]
 
 PROOF_BITS: Final = 40.0  # -log2 of the chance of a false proof
 ALL_EVEN: Final = 48  # clear values on even places only: odds of 2**-48 for a torch draw
 SMALLEST: Final = 24  # values that a bound is sought with
+GLANCE: Final = 1024  # values that are counted where the smallest stand on no lattice
+FEWEST: Final = 64  # values that an unknown bound is sought for, to prove it
+LEAST: Final = 30  # values of which no bound at all is sought, to refute
 MOST_BOUNDS: Final = 2**22
-MOST_PAIRS: Final = 2**20  # of a normal tensor that are looked at
-BLOCK, HALF = 16, 8  # values of normal_ that are drawn together
-# Upper end → largest distance from a whole number. 2**24 draws each of torch's AVX2 and its scalar
-# kernel stayed below 0.078, 0.161, 0.276 (angles) and 0.026, 0.098, 0.185, 0.076 (k').
-ANGLES: Final = ((0.125, 0.12), (0.25, 0.22), (0.5, 0.36))  # radians
-RADII: Final = ((2.0**14, 0.04), (2.0**16, 0.13), (2.0**17, 0.24))  # k'
-FLAT: Final = (2.0**24 * (1 - 2.0**-6), 0.11)  # k' above this
+MISSED: Final = 16.0  # -ln of the odds that the largest |value| stands below all bounds tried
+MOST_PAIRS: Final = 2**16  # of a normal tensor that are looked at
+SCALE_BITS: Final = 20.0  # -log2 of the chance that radii fit an std by chance
 
 _REASONS: Final = {
     "dtype": "only float32 draws leave the generator's 24 bits in the values",
@@ -53,8 +50,11 @@ _REASONS: Final = {
     "constant": "the values are all the same",
     "coarse": "all places are even: 23-bit draws as of JAX or TensorFlow",
     "unknown": "no bound was given, and of none that fits are these all draws",
-    "proof": "every value stands where an untouched draw of torch's CPU generator leaves it",
-    "moved": "values stand where torch's CPU generator puts none: moved since, or drawn elsewhere",
+    "nowhere": "at no bound do all values stand where a draw puts them, so they moved since or "
+    "were drawn otherwise",
+    "proof": "every value stands where an untouched float32 draw leaves it",
+    "off": "values stand where it puts none, so they moved since or were drawn otherwise",
+    "turned": "pairs stand where it puts none, so they moved since or were drawn otherwise",
     "scale": "the angles are those of a draw, the radii are not at this std",
 }
 
@@ -67,9 +67,9 @@ class Certificate:
     verdict: Verdict
     reason: str
     bound: float | None = None  # of the uniform law whose lattice was tested, a float32 number
-    std: float | None = None  # of the normal law whose radii were tested
-    share: float | None = None  # of the tested values or pairs, on the lattice
-    tested: int = 0  # values, or pairs
+    std: float | None = None  # of the normal law, where enough radii tell it
+    share: float | None = None  # of the tested values that stand where draws do
+    tested: int = 0  # values looked at
     bits: float = 0.0  # -log2 of the chance that a tensor that is no draw passes
 
 
@@ -79,14 +79,15 @@ def certify(
     """Whether a tensor is an untouched draw of torch's CPU generator.
 
     Args:
-        values: The whole tensor in the order of its memory, or its first values; for a normal law
-            it must begin where the tensor does.
+        values: The whole tensor in the order in which it was drawn, or any of its values; for a
+            normal law whole blocks of 16.
         law: "uniform" or "normal"; any other is not applicable.
         bound: Of the uniform law, in weight units; None to look for one.
         std: Of the normal law, in weight units; None to test the angles alone.
 
     Returns:
-        "refuted" says that it is no such draw, whether it was moved or never was one.
+        "refuted" says that it is no such draw, whether it was moved or never was one; without a
+        bound, that it is none at any bound.
     """
     if values.dtype != np.float32 or _is_upcast(values):
         return _not_applicable(law, "dtype")
@@ -96,13 +97,16 @@ def certify(
     return _certify_normal(flat, std) if law == "normal" else _not_applicable(law, "law")
 
 
-def lattice_bound(values: Values, *, bounds: Sequence[float] = ()) -> float | None:
+def lattice_bound(
+    values: Values, *, bounds: Sequence[float] = (), most: int = MOST_BOUNDS
+) -> float | None:
     """The bound b for which every value is a draw of `uniform_(-b, b)`, a float32 number.
 
     Args:
         values: A whole tensor.
         bounds: Candidates; their float32 neighbours are tried too, as torch may round the other
             way. Then all numbers just above the largest |value|.
+        most: Of those numbers that are tried.
 
     Returns:
         None if there is none, or if the values are too few to tell.
@@ -114,12 +118,12 @@ def lattice_bound(values: Values, *, bounds: Sequence[float] = ()) -> float | No
     small = _smallest(values)
     for given in bounds:
         if largest <= given * (1 + 2.0**-22):
-            found = first_bound(small, _below(given, 2), 5)
+            found = _neighbour(small, given)
             if found and _proves(values, found):
-                return float(found)
+                return found
     # The largest of n draws is below b(1 - c/n) with odds of e**-c.
-    reach = min(int(25.0 / values.size * 2**24), MOST_BOUNDS)
-    found = first_bound(small, largest, reach) if values.size >= 64 else 0.0
+    reach = min(int(25.0 / values.size * 2**24), most)
+    found = first_bound(small, largest, reach) if values.size >= FEWEST else 0.0
     return float(found) if found and _proves(values, found, chances=reach) else None
 
 
@@ -128,16 +132,36 @@ def normal_draw(values: Values) -> bool:
     return certify(values, law="normal").verdict == "bit_exact_draw"
 
 
+def std_of(values: Values, stds: Sequence[float]) -> float | None:
+    """The first of some stds at which the radii of a tensor's pairs are those of draws.
+
+    Args:
+        values: Certified as a draw of a normal law.
+        stds: In weight units.
+
+    Returns:
+        None where none is, or where the values are too few to tell.
+    """
+    first, second = pairs_of(values, most=MOST_PAIRS)
+    for std in stds:
+        found = radii(first, second, std=float(np.float32(std)))
+        if found.complete and found.bits >= SCALE_BITS + math.log2(len(stds)):
+            return std
+    return None
+
+
 def _certify_uniform(values: Values, bound: float | None) -> Certificate:
     prepare()
     if values.size and float(values.min()) == float(values.max()):
         return _not_applicable("uniform", "constant")
-    found = lattice_bound(values, bounds=() if bound is None else (bound,))
-    if bound is None and found is None:
-        return _not_applicable("uniform", "few" if values.size < 64 else "unknown")
-    tested = float(np.float32(bound if found is None else found))
+    if bound is None:
+        return _at_any_bound(values)
+    found = _neighbour(_smallest(values), bound)
+    if found is None:
+        values = values[:GLANCE]
+    tested = found or float(np.float32(bound))
     on, bits, clear, even = count_places(values, tested)
-    verdict, reason = _uniform_verdict(values, on, bits)
+    verdict, reason = _uniform_verdict(bits, fits=found is not None and on == values.size)
     if verdict == "bit_exact_draw" and clear >= ALL_EVEN and even == clear:
         verdict, reason = "not_applicable", "coarse"
     return Certificate(
@@ -151,63 +175,84 @@ def _certify_uniform(values: Values, bound: float | None) -> Certificate:
     )
 
 
-def _uniform_verdict(values: Values, on: int, bits: float) -> tuple[Verdict, str]:
-    if on < values.size:
-        return "refuted", "moved"
+def _at_any_bound(values: Values) -> Certificate:
+    """What is said of values that were drawn at no known bound, if they were."""
+    if values.size < LEAST:
+        return _not_applicable("uniform", "few")
+    fitting = _fitting_bounds(values)
+    for bound in fitting.tolist():
+        found = _certify_uniform(values, bound)
+        if _proves(values, bound, chances=MOST_BOUNDS):
+            return found
+    if fitting.size:
+        return _not_applicable("uniform", "few" if values.size < FEWEST else "unknown")
+    return Certificate(
+        law="uniform",
+        verdict="refuted",
+        reason=_REASONS["nowhere"],
+        tested=min(values.size, SMALLEST),
+    )
+
+
+def _fitting_bounds(values: Values) -> NDArray[np.float64]:
+    """The bounds on whose lattices the smallest values stand, of all that are likely.
+
+    The smallest value is place k for few k; k leaves a bound its float32 number and neighbours.
+    """
+    small = _smallest(values).astype(np.float64)
+    small = small[np.argsort(np.abs(small))]
+    largest = float(np.abs(values).max())
+    widest = largest * (1 + MISSED / values.size)
+    steps = abs(float(small[0])) * 2.0**23
+    places = np.arange(max(1, math.floor(steps / widest)), math.ceil(steps / largest) + 1)
+    middle = (steps / places).astype(np.float32)
+    near = [middle.view(np.int32) + apart for apart in (-1, 0, 1)]
+    bounds = np.concatenate(near).view(np.float32).astype(np.float64)
+    bounds = bounds[(bounds >= largest) & (bounds <= widest)]
+    for value in small.tolist():
+        drawn = bounds * np.rint(value / bounds * 2.0**23) * 2.0**-23
+        bounds = bounds[drawn.astype(np.float32) == value]
+    return np.unique(bounds)
+
+
+def _uniform_verdict(bits: float, *, fits: bool) -> tuple[Verdict, str]:
+    if not fits:
+        return "refuted", "off"
     return ("bit_exact_draw", "proof") if bits >= PROOF_BITS else ("not_applicable", "few")
 
 
 def _certify_normal(values: Values, std: float | None) -> Certificate:
-    if values.size < BLOCK:
+    first, second = pairs_of(values, most=MOST_PAIRS)
+    if first.size == 0:
         return _not_applicable("normal", "few")
-    first, second = _pairs(values)
-    inside, odds = _angles(first, second)
-    angles_fit = bool(inside.all())
-    reason = "moved"
-    if std is not None and angles_fit:
-        radii, radius_odds = _radii(first, second, float(np.float32(std)))
-        inside, odds = np.concatenate([inside, radii]), np.concatenate([odds, radius_odds])
-        reason = "scale"
-    potential = -float(np.log2(odds).sum())
-    enough, fits = potential >= PROOF_BITS, bool(inside.all())
-    verdict: Verdict = "bit_exact_draw" if fits else "refuted"
+    if values.min() == values.max():
+        return _not_applicable("normal", "constant")
+    found = angles(first, second)
+    scale = radii(first, second, std=float(np.float32(std))) if std else Agreement()
+    verdict, reason = _normal_verdict(found, scale)
+    exact = verdict == "bit_exact_draw"
     return Certificate(
         law="normal",
-        verdict=verdict if enough else "not_applicable",
-        reason=_REASONS[("proof" if fits else reason) if enough else "few"],
-        std=std,
-        share=float(inside.mean()) if inside.size else None,
-        tested=inside.size,
-        bits=potential if fits else 0.0,
+        verdict=verdict,
+        reason=_REASONS[reason],
+        std=std if reason == "scale" or scale.bits >= SCALE_BITS else None,
+        share=found.inside / found.tested,
+        tested=2 * found.tested,
+        bits=found.bits if exact else 0.0,
     )
 
 
-def _pairs(values: Values) -> tuple[Reals, Reals]:
-    """Values j and j + 8 of the blocks that keep what was drawn: the last 16 are drawn again."""
-    kept = values.size if values.size % BLOCK == 0 else values.size - BLOCK
-    blocks = values[: min(kept // BLOCK * BLOCK, 2 * MOST_PAIRS)].reshape(-1, BLOCK)
-    doubles = blocks.astype(np.float64)
-    return doubles[:, :HALF].ravel(), doubles[:, HALF:].ravel()
+def _normal_verdict(found: Agreement, scale: Agreement) -> tuple[Verdict, str]:
+    if not found.complete:
+        return "refuted", "turned"
+    if not scale.complete:
+        return "refuted", "scale"
+    return ("bit_exact_draw", "proof") if found.bits >= PROOF_BITS else ("not_applicable", "few")
 
 
-def _angles(first: Reals, second: Reals) -> tuple[NDArray[np.bool_], Reals]:
-    """For each telling pair whether its angle is a draw's, and a random pair's odds of that."""
-    angle = np.arctan2(second, first)
-    telling = (angle >= 0) & (angle < ANGLES[-1][0]) & ((first != 0) | (second != 0))
-    angle = angle[telling]
-    limits = np.select([angle < end for end, _ in ANGLES], [limit for _, limit in ANGLES], 0.5)
-    places = angle / (2 * math.pi) * 2**24
-    return np.abs(places - np.rint(places)) <= limits, 2 * limits
-
-
-def _radii(first: Reals, second: Reals, std: float) -> tuple[NDArray[np.bool_], Reals]:
-    places = np.exp((first**2 + second**2) / (-2 * std**2)) * 2**24
-    telling = (places < RADII[-1][0]) | (places > FLAT[0])
-    places = places[telling]
-    limits = np.select(
-        [places < end for end, _ in RADII], [limit for _, limit in RADII], default=FLAT[1]
-    )
-    return np.abs(places - np.rint(places)) <= limits, 2 * limits
+def _neighbour(small: Values, given: float) -> float | None:
+    """The float32 number next to a given bound on whose lattice the smallest values stand."""
+    return float(first_bound(small, _below(given, 2), 5)) or None
 
 
 def _smallest(values: Values) -> Values:

@@ -15,7 +15,9 @@ from app.core.report import Finding, TensorReport
 from app.core.wording import counted, factor, number
 
 LONG = 6  # layers from which a factor a layer matters
-FAINT = 1e-3  # share of the signal's size that a chain should keep
+FAINT = 1e-3  # share of the signal's size that a long chain should keep
+LEAST = 2  # layers of a chain
+STRONG = 4.0  # factor a layer that matters in a chain of any length; a default layer's is 1/2.4
 KEPT = {"ReLU": 0.5, "ReLU6": 0.5, "LeakyReLU": 0.5}  # share of a normal signal's energy
 
 
@@ -32,11 +34,12 @@ def chain_scales(recipe: Recipe, modules: Sequence[ModuleRecord]) -> list[Findin
     for chain in _chains(modules):
         by_module = {r.module: r for r in recipe.weights if is_weight(r)}
         layers = [by_module[path] for path, _ in chain if path in by_module]
-        if len(layers) < LONG or len(layers) < len(chain):
+        if len(layers) < max(LEAST, len(chain)):
             continue
         gains = [_gain(r, KEPT[after]) for r, (_, after) in zip(layers, chain, strict=True)]
         kept = math.exp(math.fsum(math.log(g) for g in gains))
-        if not FAINT < kept < 1 / FAINT:
+        each = kept ** (1 / len(layers))
+        if not 1 / STRONG < each < STRONG or (len(layers) >= LONG and not FAINT < kept < 1 / FAINT):
             found.append(_said(layers, chain[0][1], kept))
     return found
 
@@ -81,7 +84,7 @@ def _said(layers: Sequence[TensorReport], activation: str, kept: float) -> Findi
         "kaiming_normal_(w, nonlinearity='relu'), or put norms between them."
     )
     return finding(
-        ("info", "scale_for_activation"),
+        ("info" if 1 / STRONG < each < STRONG else "warning", "scale_for_activation"),
         layers,
         message,
         measured=each,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from app.core.parameters import Argument, Arguments, Parameter, parameters
-from app.errors import Invalid
-
-MOST_LAYERS = 64  # of a Transformer that are listed; a deeper one repeats them
+from app.core.arguments import MOST_LAYERS, Argument, Arguments
+from app.core.parameters import Parameter, parameters
 
 
 def all_parameters(layer: str, arguments: Mapping[str, Argument]) -> tuple[Parameter, ...]:
@@ -26,6 +24,7 @@ def all_parameters(layer: str, arguments: Mapping[str, Argument]) -> tuple[Param
     if rule is None:
         return parameters(layer, arguments)
     given = Arguments(layer, arguments)
+    given.placed()
     found = rule(given)
     given.finish()
     return tuple(found)
@@ -58,7 +57,8 @@ def _layer(given: Arguments, *, decoder: bool) -> list[Parameter]:
     width, heads = given.size("d_model"), given.size("nhead")
     wide, bias = given.size("dim_feedforward", 2048), given.flag("bias", default=True)
     if width % heads:
-        raise Invalid(what=f"{given.layer}'s nhead", expected=f"a divisor of {width}", got=heads)
+        raise given.refused("nhead", f"a divisor of d_model = {width}", heads)
+    _check_forward(given)
     sizes: dict[str, Argument] = {"embed_dim": width, "num_heads": heads, "bias": bias}
     attention = parameters("MultiheadAttention", sizes)
     found = _below("self_attn", attention)
@@ -69,6 +69,15 @@ def _layer(given: Arguments, *, decoder: bool) -> list[Parameter]:
     for number in range(1, 4 if decoder else 3):
         found += _below(f"norm{number}", _norm(width, bias=bias))
     return found
+
+
+def _check_forward(given: Arguments) -> None:
+    """Arguments of a Transformer's forward pass, which change no parameter."""
+    given.number("dropout", 0.1, low=0.0, high=1.0)
+    given.number("layer_norm_eps", 1e-5)
+    given.word("activation", "relu", "gelu")
+    for name in ("batch_first", "norm_first"):
+        given.flag(name, default=False)
 
 
 def _encoder_layer(given: Arguments) -> list[Parameter]:
@@ -85,9 +94,9 @@ def _transformer(given: Arguments) -> list[Parameter]:
     inner = Arguments(given.layer, {**defaults, **given.given})
     found: list[Parameter] = []
     for half, decoder in (("encoder", False), ("decoder", True)):
-        layers = given.size(f"num_{half}_layers", 6)
+        layers = given.size(f"num_{half}_layers", 6, most=MOST_LAYERS)
         one = _layer(inner, decoder=decoder)
-        for number in range(min(layers, MOST_LAYERS)):
+        for number in range(layers):
             found += _below(f"{half}.layers.{number}", one)
         bias = inner.flag("bias", default=True)
         found += _below(f"{half}.norm", _norm(inner.size("d_model"), bias=bias))
@@ -104,36 +113,17 @@ def _redrawn(parameter: Parameter) -> Parameter:
 def _adaptive_softmax(given: Arguments) -> list[Parameter]:
     """A head over the common classes, and for each cluster a projection and its own layer."""
     inputs, classes = given.size("in_features"), given.size("n_classes")
-    told = given.given.get("cutoffs")
-    cutoffs = given.sizes("cutoffs", len(_parts(told)))
-    given.read.add("div_value")
-    divide, bias = _divisor(given), given.flag("head_bias", default=False)
+    cutoffs, divide = given.shape("cutoffs"), given.number("div_value", 4.0, low=1.0, high=1e6)
+    bias = given.flag("head_bias", default=False)
     if list(cutoffs) != sorted(set(cutoffs)) or cutoffs[-1] >= classes:
         expected = f"ascending numbers below n_classes = {classes}"
-        raise Invalid(what=f"{given.layer}'s cutoffs", expected=expected, got=repr(told))
+        raise given.refused("cutoffs", expected, given.value("cutoffs"))
     found = _below("head", _linear(inputs, cutoffs[0] + len(cutoffs), bias=bias))
     for at, (low, high) in enumerate(zip(cutoffs, (*cutoffs[1:], classes), strict=True)):
         inner = max(1, int(inputs // divide ** (at + 1)))
         found += _below(f"tail.{at}.0", _linear(inputs, inner, bias=False))
         found += _below(f"tail.{at}.1", _linear(inner, high - low, bias=False))
     return found
-
-
-def _parts(value: Argument | None) -> tuple[object, ...]:
-    if isinstance(value, str):
-        return tuple(value.split(","))
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _divisor(given: Arguments) -> float:
-    text = str(given.given.get("div_value", 4.0))
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1.0 <= value <= 1e6:
-        raise Invalid(what=f"{given.layer}'s div_value", expected="1 to 1,000,000", got=text)
-    return value
 
 
 _RULES: dict[str, Callable[[Arguments], list[Parameter]]] = {

@@ -85,7 +85,8 @@ def model_context(tensors: Sequence[Named]) -> ModelContext:
     """
     stacks = _stacks(tensors)
     table = next((t for t in tensors if _BIAS_TABLE in t.path and len(t.shape) == 2), None)
-    innermost = [s for s in stacks if not any(o != s and o.startswith(f"{s}.") for o in stacks)]
+    outer = {s[:at] for s in stacks for at, letter in enumerate(s) if letter == "."}
+    innermost = [s for s in stacks if s not in outer]
     return ModelContext(
         stacks=stacks,
         blocks=sum(stacks[s] for s in innermost) or None,
@@ -112,12 +113,16 @@ def site_of(facts: ParameterFacts, shape: Sequence[int]) -> Site:
 
 def site(parts: set[str], numbers: Mapping[str, object]) -> Site:
     """A place of these parts; numbers that are no whole numbers of at least 1 are left out."""
-    known = {
+    return Site(parts=frozenset(parts), **numbers_told(numbers))
+
+
+def numbers_told(told: Mapping[str, object]) -> dict[str, int]:
+    """Those of NUMBERS that are whole numbers of at least 1."""
+    return {
         name: value
         for name in NUMBERS
-        if isinstance(value := numbers.get(name), int) and not isinstance(value, bool) and value > 0
+        if isinstance(value := told.get(name), int) and not isinstance(value, bool) and value > 0
     }
-    return Site(parts=frozenset(parts), **known)
 
 
 def _shaped_parts(facts: ParameterFacts, shape: Sequence[int]) -> set[str]:
@@ -127,6 +132,8 @@ def _shaped_parts(facts: ParameterFacts, shape: Sequence[int]) -> set[str]:
     possible = facts.attributes.get("possible")
     open_ = {facts.kind} | ({str(k) for k in possible} if isinstance(possible, tuple) else set())
     found = {"packed"} if facts.role == "in_proj_weight" else set()
+    if "Conv1D" in open_:
+        found.add("conv1d")
     if open_ & (LINEAR | {"Conv1D"}) or (facts.kind == "unknown" and len(shape) == 2):
         found.add("linear")
     if open_ & (CONV.keys() | CONV_TRANSPOSE.keys()) or len(shape) > 2:

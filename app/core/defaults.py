@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from app.core.arguments import Argument
 from app.core.attention import attention_default
 from app.core.checkpoint import Certainty
 from app.core.composites import all_parameters
@@ -23,7 +24,6 @@ from app.core.layers import (
     STATE_ROLES,
     ParameterFacts,
 )
-from app.core.parameters import Argument
 from app.core.report import DefaultLaw, Step
 from app.core.wording import number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NotRequired, TypedDict, Unpack
 
 from app.core.distributions import Uniform
 from app.core.fans import Fans
@@ -34,55 +35,30 @@ def constant(value: float, *, source: str, call: str, remark: str | None = None)
     )
 
 
-def uniform(
-    bound: float,
-    *,
-    formula: str,
-    call: str,
-    source: str,
-    steps: tuple[Step, ...],
-    remark: str | None = None,
-) -> DefaultLaw:
+class Told(TypedDict):
+    """What is told of a law beside its numbers."""
+
+    formula: str
+    call: str
+    source: str
+    steps: tuple[Step, ...]
+    remark: NotRequired[str | None]
+
+
+def uniform(bound: float, **told: Unpack[Told]) -> DefaultLaw:
     """The default drawn from U(±bound); a last step gives the std unless one is there."""
     std = Uniform(bound=bound).std
-    if all(step.symbol != "std" for step in steps):
-        steps = (*steps, Step(symbol="std", expression="bound/√3, of a uniform law", value=std))
+    if all(step.symbol != "std" for step in told["steps"]):
+        last = Step(symbol="std", expression="bound/√3, of a uniform law", value=std)
+        told["steps"] = (*told["steps"], last)
     return DefaultLaw(
-        law="uniform",
-        bound=bound,
-        std=std,
-        value=None,
-        formula=formula,
-        certainty="confirmed",
-        call=call,
-        source=source,
-        steps=steps,
-        remark=remark,
+        law="uniform", bound=bound, std=std, value=None, certainty="confirmed", **told
     )
 
 
-def normal(
-    std: float,
-    *,
-    formula: str,
-    call: str,
-    source: str,
-    steps: tuple[Step, ...],
-    remark: str | None = None,
-) -> DefaultLaw:
+def normal(std: float, **told: Unpack[Told]) -> DefaultLaw:
     """The default drawn from N(0, std²); it has no bound."""
-    return DefaultLaw(
-        law="normal",
-        bound=None,
-        std=std,
-        value=None,
-        formula=formula,
-        certainty="confirmed",
-        call=call,
-        source=source,
-        steps=steps,
-        remark=remark,
-    )
+    return DefaultLaw(law="normal", bound=None, std=std, value=None, certainty="confirmed", **told)
 
 
 def from_kaiming(fan_in: int, *, origin: str, source: str, trap: str | None) -> DefaultLaw | None:
@@ -125,6 +101,24 @@ def from_kaiming(fan_in: int, *, origin: str, source: str, trap: str | None) -> 
             ),
         ),
         remark=" ".join(filter(None, [SQRT5_REMARK, trap])),
+    )
+
+
+def bias_at(fan_in: int) -> DefaultLaw | None:
+    """The default of a bias of Linear or a convolution; None where no layer has such a fan_in.
+
+    Source:
+        torch.nn.Linear.reset_parameters, torch.nn._ConvNd.reset_parameters, torch 2.13.
+    """
+    if fan_in < 1:
+        return None
+    bound = 1 / math.sqrt(fan_in)
+    return uniform(
+        bound,
+        formula="U(±1/√fan_in)",
+        call="nn.init.uniform_(self.bias, -bound, bound)",
+        source="torch.nn.Linear.reset_parameters",
+        steps=(Step(symbol="bound", expression=f"1/√fan_in = 1/√{fan_in}", value=bound),),
     )
 
 

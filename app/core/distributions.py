@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from app.core.patterns import Diagonal, Sparse
+
 Array: TypeAlias = NDArray[np.float64]
 
 DRAW_SLACK = 2.0**-22  # a float32 draw may pass its bound by this share: 4 units in the last place
@@ -35,6 +37,16 @@ class Uniform:
     law: Literal["uniform"] = "uniform"
 
     @property
+    def low(self) -> float:
+        """Where the interval begins, `-bound`."""
+        return -self.bound
+
+    @property
+    def mean(self) -> float:
+        """0."""
+        return 0.0
+
+    @property
     def std(self) -> float:
         """`bound / √3`."""
         return self.bound / math.sqrt(3)
@@ -53,6 +65,43 @@ class Uniform:
         """P(X ≤ x)."""
         x = np.asarray(x, dtype=np.float64)
         return np.clip((x / self.bound + 1) / 2, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositiveUniform:
+    """Every value of [0, bound) equally likely."""
+
+    bound: float
+    law: Literal["positive_uniform"] = "positive_uniform"
+
+    @property
+    def low(self) -> float:
+        """Where the interval begins, 0."""
+        return 0.0
+
+    @property
+    def mean(self) -> float:
+        """`bound / 2`."""
+        return self.bound / 2
+
+    @property
+    def std(self) -> float:
+        """`bound / √12`, about the mean."""
+        return self.bound / math.sqrt(12)
+
+    @property
+    def kurtosis(self) -> float:
+        """E x⁴ / (E x²)², 9/5, both about 0."""
+        return 1.8
+
+    def density(self, x: ArrayLike) -> Array:
+        """`1 / bound` inside, 0 outside."""
+        x = np.asarray(x, dtype=np.float64)
+        return np.where((x >= 0) & (x <= self.bound), 1 / self.bound, 0.0)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """P(X ≤ x)."""
+        return np.clip(np.asarray(x, dtype=np.float64) / self.bound, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +197,7 @@ class Orthogonal:
     gain: float
     rows: int
     columns: int
+    any_gain: bool = False  # where data set the gain
     law: Literal["orthogonal"] = "orthogonal"
 
     @property
@@ -161,8 +211,10 @@ class Orthogonal:
         return self.gain / math.sqrt(max(self.rows, self.columns))
 
 
-Distribution: TypeAlias = Uniform | Normal | TruncatedNormal | Constant | Orthogonal
-Continuous: TypeAlias = Uniform | Normal | TruncatedNormal
+Flat: TypeAlias = Uniform | PositiveUniform
+Continuous: TypeAlias = Flat | Normal | TruncatedNormal
+Placed: TypeAlias = Constant | Orthogonal | Diagonal | Sparse  # no independent draws alone
+Distribution: TypeAlias = Continuous | Placed
 
 
 def truncated_std(cut: float) -> float:
@@ -219,15 +271,15 @@ def storage_limit(bound: float, dtype: str) -> float:
     return rounded(bound * (1 + DRAW_SLACK), dtype)
 
 
-def folded_mass(law: Uniform, dtype: str) -> float:
-    """Share of a native 16-bit uniform draw that would round to +bound and lands on -bound.
+def folded_mass(law: Flat, dtype: str) -> float:
+    """Share of a native 16-bit uniform draw that would round to its bound and lands on its start.
 
     Source:
         torch 2.13, uniform_ of bfloat16 and float16 on the CPU, measured.
     """
     top = rounded(law.bound, dtype)
     below = spacing(math.nextafter(top, 0.0), dtype)
-    return max(0.0, (law.bound - top + below / 2) / (2 * law.bound))
+    return max(0.0, (law.bound - top + below / 2) / (law.bound - law.low))
 
 
 def native_cut(law: TruncatedNormal, dtype: str) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from app.core.chains import chain_scales
 from app.core.checkpoint import ModuleRecord
 from app.core.mismatches import bias_laws, copies, depth_scaling, truncation, wrong_fans
-from app.core.notices import finding, names, verb
+from app.core.notices import called, finding, names, verb
 from app.core.pooling import pattern
-from app.core.recipe import Recipe, constant_value, is_weight
+from app.core.recipe import Recipe, constant_value, is_certified, is_weight
 from app.core.report import Finding, Level, TensorReport
 from app.core.schemes import BY_ID
 from app.core.wording import count, counted, factor, number
@@ -27,16 +28,18 @@ def findings_of(recipe: Recipe, modules: Sequence[ModuleRecord] = ()) -> tuple[F
         recipe: Of the model.
         modules: As the file records them.
     """
+    unscaled = depth_scaling(recipe)
     found = [
         *_nonfinite(recipe),
         *zero_weights(recipe),
         *_constant_weights(recipe),
-        *_differing(recipe),
-        *depth_scaling(recipe),
+        *_differing(recipe, told={index for one in unscaled for index in one.indices}),
+        *unscaled,
         *wrong_fans(recipe),
         *copies(recipe),
         *_unlisted(recipe),
         *_trained(recipe),
+        *_moved(recipe),
         *_still_fresh(recipe),
         *_never_trained(recipe),
         *sparse_weights(recipe),
@@ -73,27 +76,41 @@ def _nonfinite(recipe: Recipe) -> list[Finding]:
 
 
 def _constant_weights(recipe: Recipe) -> list[Finding]:
-    alike = [r for r in recipe.reports if is_weight(r) and constant_value(r) not in (None, 0.0)]
+    """Constant weights; a problem where what follows is constant too, so that no unit parts."""
+    weights = [r for r in recipe.reports if is_weight(r)]
+    following = zip_longest(weights, weights[1:])
     return [
-        finding(
-            ("problem", "constant_weight"),
-            [report],
-            f"Every value of {report.name} is {number(constant_value(report) or 0.0)}. All its "
-            "units compute the same thing and stay the same: draw it at random.",
-            measured=constant_value(report),
-            source="equal units receive equal gradients",
-        )
-        for report in alike
-        if report.count > 1
+        _constant_weight(report, after)
+        for report, after in following
+        if report and constant_value(report) not in (None, 0.0) and report.count > 1
     ]
 
 
-def _differing(recipe: Recipe) -> list[Finding]:
-    """Weights that break the recipe, one finding for each scheme."""
+def _constant_weight(report: TensorReport, after: TensorReport | None) -> Finding:
+    fact = (
+        f"Every value of {called(report)} is {number(constant_value(report) or 0.0)}: all its "
+        "units start by computing the same thing"
+    )
+    if after is not None and constant_value(after) is not None:
+        level: Level = "problem"
+        why = f"and with {called(after)} constant too they get equal gradients and stay the same"
+    else:
+        level, why = "warning", "until the gradients of what follows part them"
+    return finding(
+        (level, "constant_weight"),
+        [report],
+        f"{fact}, {why}. Draw it at random.",
+        measured=constant_value(report),
+        source="equal units receive equal gradients from equal weights behind them",
+    )
+
+
+def _differing(recipe: Recipe, *, told: set[int]) -> list[Finding]:
+    """Weights that break the recipe and are not told elsewhere, one finding for each scheme."""
     if not recipe.differing or recipe.trained:
         return []
     by_scheme: dict[str, list[TensorReport]] = defaultdict(list)
-    for report in recipe.differing:
+    for report in (one for one in recipe.differing if one.index not in told):
         by_scheme[report.schemes[0]].append(report)
     return [
         finding(
@@ -130,7 +147,7 @@ def _unlisted(recipe: Recipe) -> list[Finding]:
     ratio = first.std / default.std if default and default.std and first.std is not None else None
     at = f" at {factor(ratio)} the PyTorch default's spread" if ratio else ""
     if len(reports) == 1:
-        fact = f"{first.name} has the shape of a fresh draw{at}, a scale of no listed scheme."
+        fact = f"{called(first)} has the shape of a fresh draw{at}, a scale of no listed scheme."
     else:
         told = f"; the first{at}" if at else ""
         fact = f"{names(reports)} have the shape of fresh draws at no listed scale{told}."
@@ -139,7 +156,7 @@ def _unlisted(recipe: Recipe) -> list[Finding]:
 
 
 def _trained(recipe: Recipe) -> list[Finding]:
-    if not recipe.trained:
+    if not recipe.trained or not recipe.changed:
         return []
     message = (
         f"{count(len(recipe.changed))} of {counted(len(recipe.weights), 'weight tensor')} fit no "
@@ -156,11 +173,35 @@ def _trained(recipe: Recipe) -> list[Finding]:
     ]
 
 
+def _moved(recipe: Recipe) -> list[Finding]:
+    """Weights of a trained model whose bits alone show that they were moved."""
+    if not recipe.trained or not recipe.moved:
+        return []
+    message = (
+        f"{names(recipe.moved)} still {verb(recipe.moved, 'fits', 'fit')} a normal law, but not "
+        "the bits of a draw by torch's CPU generator: like the rest, moved by training, by too "
+        "little for the values alone to show."
+    )
+    return [
+        finding(
+            ("info", "moved_a_little"),
+            recipe.moved,
+            message,
+            measured=float(len(recipe.moved)),
+            limit=0.0,
+            source="the lattice of torch's CPU draws",
+        )
+    ]
+
+
 def _still_fresh(recipe: Recipe) -> list[Finding]:
     if not recipe.trained:
         return []
+    moved = {r.index for r in recipe.moved}
     fresh = [
-        r for r in recipe.weights if r.schemes and r.count >= TELLING and constant_value(r) is None
+        r
+        for r in recipe.weights
+        if r.schemes and r.count >= TELLING and constant_value(r) is None and r.index not in moved
     ]
     if not fresh:
         return []
@@ -169,6 +210,8 @@ def _still_fresh(recipe: Recipe) -> list[Finding]:
         f"{names(fresh)} still {verb} freshly initialised. If you meant to load a checkpoint, "
         f"{they} may not have been loaded; or {they} {were} frozen."
     )
+    if all(is_certified(r) for r in fresh):
+        message += f" By the bits, no step has moved {'it' if they == 'it' else 'them'} since."
     return [
         finding(("warning", "still_at_init"), fresh, message, measured=float(len(fresh)), limit=0.0)
     ]
@@ -222,7 +265,9 @@ def _batches_seen(recipe: Recipe) -> list[Finding]:
     if not counters:
         return []
     most = max(counters, key=lambda r: r.max or 0.0)
-    message = f"{most.name} has counted {count(int(most.max or 0))} batches: data passed through."
+    message = (
+        f"{called(most)} has counted {count(int(most.max or 0))} batches: data passed through."
+    )
     return [
         finding(
             ("info", "batches_seen"),

@@ -31,6 +31,7 @@ def orthogonal_test(law: Orthogonal, found: Orthogonality) -> tuple[str | None, 
     """
     if not found.fits:
         return "rows" if found.side == "rows" else "columns", found.told
-    if abs(found.gain / law.gain - 1) > min(found.tolerance, GAIN_TOLERANCE):
+    away = 0.0 if law.any_gain else abs(found.gain / law.gain - 1)
+    if away > min(found.tolerance, GAIN_TOLERANCE):
         return "scale", f"the gain is {number(found.gain)}, not {number(law.gain)}"
     return None, f"{found.told}; the gain is {number(found.gain)}"

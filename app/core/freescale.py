@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy.special import erfinv, gammaincc, gammainccinv, gammaincinv
 
-from app.core.distributions import Continuous, Normal, TruncatedNormal, Uniform, spacing
+from app.core.distributions import Normal, TruncatedNormal, Uniform, spacing
 from app.core.goodness import Sample, assess
 from app.core.report import Candidate
+
+Scaled: TypeAlias = Uniform | Normal | TruncatedNormal
 
 FEW = 256  # values below which a free scale fits almost anything, a uniform's sharp edges aside
 FEW_FLAT = 64  # the same for a uniform, where a normal is refuted
@@ -48,7 +51,7 @@ def free_fit(sample: Sample, alpha: float) -> Fit | None:
     return flat or _fitted(TruncatedNormal(parent=reach / 2), sample, alpha) or normal
 
 
-def _fitted(law: Continuous, sample: Sample, alpha: float) -> Fit | None:
+def _fitted(law: Scaled, sample: Sample, alpha: float) -> Fit | None:
     verdict = assess(law, sample, stop_below=alpha)
     if verdict.p_value < alpha:
         return None
@@ -64,7 +67,7 @@ def _fitted(law: Continuous, sample: Sample, alpha: float) -> Fit | None:
     )
 
 
-def interval(law: Continuous, sample: Sample, alpha: float) -> tuple[float, float]:
+def interval(law: Scaled, sample: Sample, alpha: float) -> tuple[float, float]:
     """The scales of a family that the values allow at level alpha, exactly.
 
     Args:

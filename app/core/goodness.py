@@ -15,7 +15,9 @@ from app.core.anderson import anderson_darling, anderson_darling_p, normality_p
 from app.core.distributions import (
     FORMATS,
     Continuous,
+    Flat,
     Normal,
+    PositiveUniform,
     TruncatedNormal,
     Uniform,
     folded_mass,
@@ -23,8 +25,9 @@ from app.core.distributions import (
     rounded,
     spacing,
 )
+from app.core.edge import edge_test
 from app.core.lines import Lines, line_tests
-from app.core.matrix import Orthogonality
+from app.core.matrix import Orthogonality, Spectrum
 from app.core.saddlepoint import squares_tails
 
 Array: TypeAlias = NDArray[np.float64]
@@ -33,7 +36,7 @@ Tests: TypeAlias = dict[str, tuple[float, float]]  # name → p-value and statis
 ZERO_RATE = 2.0**-22  # exact zeros per value of a float32 draw: its grid has 2²⁴ steps, with slack
 BOX_MULLER_REACH = 5.4  # sigmas; torch's float32 normals end at √(48·ln 2) = 5.77 on the CPU
 LEAST_NORMALITY = 8  # values the fitted normal's test needs
-MOST_TESTS = 9  # of a normal with rows and columns: what Bonferroni's factor never exceeds
+MOST_TESTS = 10  # of a normal matrix: what Bonferroni's factor never exceeds
 NEGLIGIBLE = 1e-9  # share of E x² that rounding may add unnoticed, up to 10¹² values
 
 
@@ -51,6 +54,7 @@ class Sample:
     shares: Array
     lines: Lines | None = None  # of tensors of 2 axes or more
     orthogonality: Orthogonality | None = None
+    spectrum: Spectrum | None = None  # of matrices that are neither narrow nor long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def assess(law: Continuous, sample: Sample, *, stop_below: float) -> Verdict:
     plain = _assess(law, sample, folded=0.0, stop_below=stop_below)
     if sample.dtype not in {"bfloat16", "float16"} or isinstance(law, Normal):
         return plain
-    if isinstance(law, Uniform):
+    if isinstance(law, Flat):
         folded = folded_mass(law, sample.dtype)
         native = _assess(law, sample, folded=folded, stop_below=stop_below)
     else:
@@ -106,10 +110,10 @@ def _worst(tests: Tests, k: int) -> Verdict:
 
 def _moment_tests(law: Continuous, sample: Sample, folded: float) -> Tests:
     """The p-value and statistic of each test on scale, mean and zeros."""
-    tests = {"mean": _mean_test(law, sample, folded), "zeros": _zeros_test(law, sample)}
+    tests = {"mean": _mean_test(law, sample, folded), "zeros": _zeros_test(law, sample, folded)}
     match law:
-        case Uniform():
-            tests["scale"] = _reach_test(law, sample)
+        case Uniform() | PositiveUniform():
+            tests["scale"] = _reach_test(law, sample, folded)
         case Normal():
             tests["scale"] = _chi_squared_test(law, sample)
         case TruncatedNormal():
@@ -119,7 +123,7 @@ def _moment_tests(law: Continuous, sample: Sample, folded: float) -> Tests:
 
 def _further_tests(law: Continuous, sample: Sample) -> Tests:
     """The same of the extremes, of rows and columns, and of normality."""
-    tests = line_tests(law, sample.lines)
+    tests = line_tests(law, sample.lines) | edge_test(law, sample.spectrum, sample.dtype)
     if isinstance(law, Normal):
         tests["extreme"] = _extreme_test(law.std, math.inf, sample)
         tests["normality"] = _normality_test(sample)
@@ -128,9 +132,13 @@ def _further_tests(law: Continuous, sample: Sample) -> Tests:
     return tests
 
 
-def _reach_test(law: Uniform, sample: Sample) -> tuple[float, float]:
-    """P(max|X| ≤ m) = (m/b)ⁿ, exact; half a storage step is granted."""
-    reach = (sample.largest + spacing(sample.largest, sample.dtype) / 2) / law.bound
+def _reach_test(law: Flat, sample: Sample, folded: float) -> tuple[float, float]:
+    """P(max|X| ≤ m) = (m/b)ⁿ, exact; half a storage step is granted.
+
+    Draws between 0 and b that would round to b lie at 0 where they are folded.
+    """
+    end = law.bound * (1 - folded) if isinstance(law, PositiveUniform) else law.bound
+    reach = (sample.largest + spacing(sample.largest, sample.dtype) / 2) / end
     if reach >= 1:
         return 1.0, sample.largest / law.bound
     if reach <= 0:
@@ -168,8 +176,8 @@ def _squares_test(law: TruncatedNormal, sample: Sample) -> tuple[float, float]:
 
 
 def _mean_test(law: Continuous, sample: Sample, folded: float) -> tuple[float, float]:
-    shift = -2 * law.bound * folded if isinstance(law, Uniform) else 0.0
-    z = math.sqrt(sample.n) * (sample.mean - shift) / law.std
+    centre = law.mean - (law.bound - law.low) * folded if isinstance(law, Flat) else 0.0
+    z = math.sqrt(sample.n) * (sample.mean - centre) / law.std
     return float(erfc(abs(z) / math.sqrt(2))), z
 
 
@@ -203,11 +211,14 @@ def usual_extreme(law: Normal | TruncatedNormal, n: int) -> float:
     return float(-ndtri(outside / 2))
 
 
-def _zeros_test(law: Continuous, sample: Sample) -> tuple[float, float]:
+def _zeros_test(law: Continuous, sample: Sample, folded: float) -> tuple[float, float]:
     """The number of exact zeros is Poisson; sees pruning, to which shape tests are blind."""
     if sample.zeros == 0:
         return 1.0, 0.0
-    expected = sample.n * max(ZERO_RATE, _rounds_to_zero(law, sample.dtype))
+    rate = _rounds_to_zero(law, sample.dtype)
+    if isinstance(law, PositiveUniform):
+        rate += folded
+    expected = sample.n * max(ZERO_RATE, rate)
     return float(gammainc(sample.zeros, expected)), expected
 
 
@@ -218,8 +229,8 @@ def _rounds_to_zero(law: Continuous, dtype: str) -> float:
 
 def _shape_tests(law: Continuous, sample: Sample, folded: float) -> Tests:
     u = law.cdf(sample.points)
-    if folded and isinstance(law, Uniform):
-        inside = sample.points > -rounded(law.bound, sample.dtype)
+    if folded and isinstance(law, Flat):
+        inside = sample.points > math.copysign(rounded(abs(law.low), sample.dtype), law.low)
         u = np.where(inside, np.minimum(1.0, u + folded), u)
     squared = anderson_darling(u, sample.shares, sample.n)
     gap = float(np.max(np.abs(u - sample.shares), initial=0.0))

@@ -16,7 +16,7 @@ from app.core.layers import ParameterFacts
 SCHEMA = "initscope.graph/1"
 
 Origin: TypeAlias = Literal[
-    "pt2", "spec", "module text", "pickled module", "hugging face config", "onnx"
+    "pt2", "spec", "module text", "pickled module", "state dict", "hugging face config", "onnx"
 ]
 Draw: TypeAlias = Literal["real", "tokens", "mask"]
 
@@ -111,6 +111,7 @@ class Graph:
     fixed_batch: bool  # whether the batch is written into the operations and cannot be changed
     constants: tuple[Constant, ...] = ()
     notes: tuple[str, ...] = ()  # sentences for the person
+    name: str = ""  # as its author calls it
     schema: str = SCHEMA
 
 
@@ -144,3 +145,4 @@ class Join:
     unused: tuple[str, ...] = ()  # tensors without a parameter
     differ: tuple[str, ...] = ()  # sentences: same name, another shape
     prefixes: tuple[str, ...] = field(default=())  # stripped from the checkpoint's names
+    by_order: bool = False  # names differ: matched by the order of last names and shapes

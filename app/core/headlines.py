@@ -17,7 +17,7 @@ def headline(recipe: Recipe, findings: Sequence[Finding]) -> str:
     if nonfinite is not None:
         values = counted(int(nonfinite.measured or 0), "value is", "values are")
         return f"{values} NaN or infinite, in {counted(len(nonfinite.tensors), 'tensor')}."
-    blocking = sum(len(f.tensors) for f in findings if f.code in BLOCKING)
+    blocking = sum(len(f.tensors) for f in findings if f.code in BLOCKING and f.level == "problem")
     if blocking:
         verb = "layer blocks" if blocking == 1 else "layers block"
         return f"{_lead(recipe)}, but {count(blocking)} {verb} the network."
@@ -43,10 +43,7 @@ def _of_weights(recipe: Recipe) -> str:
     if weights == 0:
         return _no_weights(recipe)
     if recipe.trained:
-        return (
-            f"These weights look trained: {count(len(recipe.changed))} of "
-            f"{counted(weights, 'weight tensor')} no longer fit any init scheme."
-        )
+        return _trained(recipe, weights)
     if fitting == weights:
         return f"{_all_of(weights)} consistent with {_main(recipe)}."
     explained = len(recipe.explained)
@@ -67,6 +64,15 @@ def _of_weights(recipe: Recipe) -> str:
         f"{count(len(recipe.differing))} fit other schemes, "
         f"{count(weights - fitting - len(recipe.differing))} none."
     )
+
+
+def _trained(recipe: Recipe, weights: int) -> str:
+    changed, moved = len(recipe.changed), len(recipe.moved)
+    of = counted(weights, "weight tensor")
+    if not changed:
+        return f"These weights look trained: the bits of {count(moved)} of {of} are no draw's."
+    said = f"These weights look trained: {count(changed)} of {of} no longer fit any init scheme"
+    return f"{said}, {count(moved)} more have moved a little." if moved else f"{said}."
 
 
 def _all_of(weights: int) -> str:
@@ -96,4 +102,17 @@ def _schemes(recipe: Recipe) -> str:
 def _no_weights(recipe: Recipe) -> str:
     if any(r.status == "too_small" for r in recipe.reports):
         return "Too few values to tell: no weight tensor is large enough to part the schemes."
+    told = [
+        r
+        for r in recipe.reports
+        if r.status not in {"not_judged", "too_small"} and r.role == "parameter"
+    ]
+    if len(told) == 1:
+        return f"No tensor is named as a layer's weight. {told[0].sentence}"
+    if told:
+        fitting = sum(bool(r.schemes) for r in told)
+        return (
+            "No tensor is named as a layer's weight. A listed scheme fits "
+            f"{count(fitting)} of {counted(len(told), 'tensor')}."
+        )
     return "No weight tensors here: nothing to compare with an init scheme."

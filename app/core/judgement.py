@@ -7,6 +7,7 @@ import math
 from app.core.blocks import Block, blocks
 from app.core.cases import case_of, outside_default
 from app.core.checkpoint import StoredTensor
+from app.core.context import numbers_told
 from app.core.defaults import default_law
 from app.core.distributions import FORMATS, rounded, storage_limit
 from app.core.histograms import profile, tensor_histogram
@@ -134,6 +135,7 @@ def judge(
         units=unit_spread(places.matrix) if places and places.matrix else None,
         parts=case.parts,
         digest=places.digest if places else None,
+        place=numbers_told(facts.attributes),
     )
 
 
@@ -241,6 +243,8 @@ def scheme_name(report: TensorReport) -> str:
         return f"all {number(structure.value)}"
     if structure is not None and structure.kind in {"identity", "dirac"}:
         return structure.kind
+    if structure is not None and structure.kind == "blocks":
+        return "blocks differ"
     if report.status == "not_judged":
         return "not judged"
     if report.status == "too_small":

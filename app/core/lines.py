@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import chdtr, chdtrc
 
-from app.core.distributions import Continuous, Normal, TruncatedNormal, Uniform, spacing
+from app.core.distributions import Continuous, Flat, Normal, TruncatedNormal, spacing
 from app.core.matrix import MatrixFacts, Numbers, Sums
 from app.core.wording import count, factor, number, probability
 
@@ -142,7 +142,7 @@ def _cumulants(law: Continuous) -> tuple[float, float]:
     """Second and third cumulant of X²/E X²."""
     if isinstance(law, Normal):
         return 2.0, 8.0
-    sixth = 27 / 7 if isinstance(law, Uniform) else _truncated_sixth(law)
+    sixth = 27 / 7 if isinstance(law, Flat) else _truncated_sixth(law)
     return law.kurtosis - 1, sixth - 3 * law.kurtosis + 2
 
 

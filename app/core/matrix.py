@@ -71,6 +71,15 @@ class Orthogonality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum:
+    """The largest eigenvalue of W·Wᵀ, of as many rows as were taken."""
+
+    rows: int
+    columns: int
+    largest: float  # weight units squared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What passes its input on, times `value`."""
 
@@ -94,6 +103,7 @@ class Places:
     digest: str | None = None  # equal for tensors of one dtype, shape and content
     matrix: MatrixFacts | None = None
     orthogonality: Orthogonality | None = None
+    spectrum: Spectrum | None = None
     identity: Identity | None = None
     tied: Tied | None = None
     parts: tuple[MeasuredPart, ...] = ()

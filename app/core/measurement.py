@@ -16,6 +16,7 @@ from app.core.orthogonality import orthogonality
 from app.core.precision import effective_dtype
 from app.core.sketch import sketch
 from app.core.sketch import warm as warm_sketch
+from app.core.spectrum import spectrum
 from app.core.statistics import Sketch
 
 FEWEST = 2  # blocks
@@ -52,6 +53,7 @@ def _fitted(
         digest=reading.digest,
         matrix=facts,
         orthogonality=orthogonality(values, facts, stored=seen.dtype, dtype=drawn),
+        spectrum=spectrum(values, facts, stored=seen.dtype, dtype=drawn),
         identity=eye,
         tied=tied(values, facts, stored=seen.dtype, bits=_bits(seen)) if eye is None else None,
         parts=parts,

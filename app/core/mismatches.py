@@ -32,7 +32,7 @@ def depth_scaling(recipe: Recipe) -> list[Finding]:
     reports = [r for r in _of(recipe, lines) if ".c_proj." in r.name]
     depth = max((int(n) + 1 for r in reports for n in re.findall(r"\.(\d+)\.", r.name)), default=0)
     if depth < 2:
-        return []
+        return _forgotten(recipe)
     meant = GPT2_STD / math.sqrt(2 * depth)
     message = (
         f"{counted(len(reports), 'residual projection')} (c_proj) {verb(reports, 'has', 'have')} "
@@ -43,6 +43,37 @@ def depth_scaling(recipe: Recipe) -> list[Finding]:
     return [
         finding(
             (level, "depth_scaling_missing"),
+            reports,
+            message,
+            measured=reports[0].std,
+            limit=meant,
+            source="Radford et al., GPT-2 (2019), section 2.3",
+        )
+    ]
+
+
+def _forgotten(recipe: Recipe) -> list[Finding]:
+    """Residual projections that miss the depth scaling of their like."""
+    lines = [
+        line
+        for line in recipe.lines
+        if line.layer == "residual projections" and line.scheme.startswith("depth_scaled(0.02")
+    ]
+    missed = {index for line in lines for index in line.breaks}
+    reports = [r for r in recipe.reports if r.index in missed and "normal(0.02)" in r.schemes]
+    scaled = _of(recipe, lines)
+    if not reports:
+        return []
+    meant = next((c.std for c in scaled[0].candidates if c.ids[0] == lines[0].scheme), None)
+    message = (
+        f"{names(reports)} {verb(reports, 'has', 'have')} std {number(GPT2_STD)}, where the other "
+        f"{counted(len(scaled), 'residual projection')} {verb(scaled, 'fits', 'fit')} "
+        f"{lines[0].name}{f': {number(meant)}' if meant else ''}. If that is not meant, scale "
+        f"{verb(reports, 'it', 'them')} like the rest."
+    )
+    return [
+        finding(
+            ("warning", "depth_scaling_missing"),
             reports,
             message,
             measured=reports[0].std,

@@ -41,9 +41,17 @@ def finding(
     )
 
 
+def called(report: TensorReport) -> str:
+    """A tensor's name, with its group where it is not the model itself: `ema: 0.weight`."""
+    return f"{report.group}: {report.name}" if report.group else report.name
+
+
 def names(reports: Sequence[TensorReport]) -> str:
-    """The tensors' names, the first three of them spelt out."""
-    return listed([r.name for r in reports])
+    """The tensors' names, the first three of them spelt out; a shared group is told once."""
+    groups = {r.group for r in reports}
+    if len(groups) == 1 and "" not in groups:
+        return f"{groups.pop()}: {listed([r.name for r in reports])}"
+    return listed([called(r) for r in reports])
 
 
 def verb(reports: Sequence[TensorReport], singular: str, plural: str) -> str:

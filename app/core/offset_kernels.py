@@ -23,7 +23,7 @@ Array: TypeAlias = np.ndarray
 WORDS, MIDDLE = 624, 397
 LANES = 32  # seeds at once
 BITS = 5  # upper ones of 24 that are compared
-DIGITS = 6  # outputs that are compared at most
+DIGITS = 8  # outputs that are compared at most
 
 _MATRIX = np.uint32(0x9908B0DF)
 _FACTOR = np.uint32(1812433253)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from app.core.arguments import MOST_LAYERS, Argument, Arguments, Shape
 from app.core.checkpoint import Attribute
 from app.core.fans import fans
 from app.core.layers import (
@@ -21,16 +22,7 @@ from app.core.layers import (
 )
 from app.errors import Invalid
 
-Argument: TypeAlias = int | bool | str | tuple[int, ...]
-Shape: TypeAlias = tuple[int, ...]
-
-LARGEST = 2**31  # of one size; a layer beyond it is a typing error
-# Arguments that change no parameter's law or shape.
-IGNORED = frozenset(
-    {"stride", "padding", "dilation", "padding_mode", "output_padding", "eps", "momentum",
-     "dropout", "batch_first", "max_norm", "norm_type", "scale_grad_by_freq", "sparse", "mode",
-     "nonlinearity", "activation", "norm_first", "add_zero_attn", "track_running_stats"}
-)  # fmt: skip
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,58 +34,7 @@ class Parameter:
     shape: Shape
 
 
-class Arguments:
-    """Reads a layer's arguments and remembers which it has read."""
-
-    def __init__(self, layer: str, given: Mapping[str, Argument]) -> None:
-        self.layer = layer
-        self.given = given
-        self.read: set[str] = set(IGNORED)
-
-    def size(self, name: str, default: int | None = None) -> int:
-        """A whole number of at least 1."""
-        self.read.add(name)
-        value = self.given.get(name, default)
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
-            got = "nothing" if value is None else repr(value)
-            raise Invalid(what=f"{self.layer}'s {name}", expected=f"1 to {LARGEST:,}", got=got)
-        return value
-
-    def sizes(self, name: str, axes: int) -> Shape:
-        """One number for all axes, or one for each: 3, (3, 4) or "3,4"."""
-        self.read.add(name)
-        value = self.given.get(name)
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, tuple | list):
-            return (self.size(name),) * axes
-        if len(parts) == 1:
-            parts = parts * axes
-        if len(parts) != axes:
-            raise Invalid(
-                what=f"{self.layer}'s {name}", expected=f"{axes} numbers", got=repr(value)
-            )
-        each = [Arguments(self.layer, {name: str(part).strip()}) for part in parts]
-        return tuple(one.size(name) for one in each)
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        """A truth value: True, 1, "true"."""
-        self.read.add(name)
-        value = self.given.get(name, default)
-        spelt = {"true": True, "1": True, "false": False, "0": False}
-        found = spelt.get(str(value).lower())
-        if found is None:
-            what = f"{self.layer}'s {name}"
-            raise Invalid(what=what, expected="true or false", got=repr(value))
-        return found
-
-    def finish(self) -> None:
-        """Refuse arguments that nobody asked for."""
-        unknown = sorted(set(self.given) - self.read)
-        if unknown:
-            known = ", ".join(sorted(self.read - IGNORED))
-            raise Invalid(what=f"{self.layer}'s argument", expected=known, got=unknown[0])
+Rule: TypeAlias = Callable[[str, Arguments], list[Parameter]]
 
 
 def parameters(layer: str, arguments: Mapping[str, Argument]) -> tuple[Parameter, ...]:
@@ -105,28 +46,39 @@ def parameters(layer: str, arguments: Mapping[str, Argument]) -> tuple[Parameter
 
     Raises:
         Invalid: If torch.nn has no such layer with parameters, or an argument is missing, unknown
-            or out of range.
+            or one that torch refuses.
     """
     rule = _rule(layer)
     if rule is None:
-        known = "a torch.nn class with parameters, such as Linear or Conv2d"
-        raise Invalid(what="the layer", expected=known, got=layer[:100])
+        raise Invalid(what="the layer", expected=_instead(layer), got=layer[:100])
     given = Arguments(layer, arguments)
+    given.placed()
     found = rule(layer, given)
     given.finish()
     return tuple(found)
 
 
-def _rule(layer: str) -> Callable[[str, Arguments], list[Parameter]] | None:
+def _instead(layer: str) -> str:
+    """What to ask for where a class has no rule of its own."""
+    if layer in {"TransformerEncoder", "TransformerDecoder"}:
+        return f"{layer}Layer, which it stacks copies of"
+    if layer.startswith("Lazy") and _rule(layer.removeprefix("Lazy")) is not None:
+        return f"{layer[4:]} with its input size, which the lazy class learns from its first input"
+    return "a torch.nn class with parameters, such as Linear or Conv2d"
+
+
+def _rule(layer: str) -> Rule | None:
+    if layer.startswith("Lazy"):
+        return None
     if layer in CONV or layer in CONV_TRANSPOSE:
-        return None if layer.startswith("Lazy") else _convolution
+        return _convolution
     if layer in GATES:
         return _cell if layer.endswith("Cell") else _recurrent
     if layer in NORM:
-        return None if layer.startswith("Lazy") else _norm
+        return _norm
     if layer in EMBEDDING:
         return _embedding
-    named: dict[str, Callable[[str, Arguments], list[Parameter]]] = {
+    named: dict[str, Rule] = {
         "Linear": _linear,
         "Bilinear": _bilinear,
         "MultiheadAttention": _attention,
@@ -193,55 +145,93 @@ def _convolution(kind: str, given: Arguments) -> list[Parameter]:
     kernel, groups = given.sizes("kernel_size", axes), given.size("groups", 1)
     for name, value in (("in_channels", inputs), ("out_channels", outputs)):
         if value % groups:
-            expected = f"a multiple of groups = {groups}"
-            raise Invalid(what=f"{kind}'s {name}", expected=expected, got=value)
+            raise given.refused(name, f"a multiple of groups = {groups}", value)
+    _check_strides(kind, given, axes)
     first, second = (outputs, inputs) if kind in CONV else (inputs, outputs)
     shape = (first, second // groups, *kernel)
     bias = given.flag("bias", default=True)
     return _pair(kind, shape, outputs, bias=bias, about={"groups": groups})
 
 
+def _check_strides(kind: str, given: Arguments, axes: int) -> None:
+    """What a convolution is told of its stride and padding changes no parameter."""
+    strides = given.sizes("stride", axes, 1)
+    given.sizes("dilation", axes, 1)
+    if kind in CONV_TRANSPOSE:
+        given.sizes("output_padding", axes, 0, least=0)
+        given.word("padding_mode", "zeros")
+    else:
+        given.word("padding_mode", *PADDING_MODES)
+    padding = given.value("padding")
+    if padding not in {"same", "valid"} or kind in CONV_TRANSPOSE:
+        given.sizes("padding", axes, 0, least=0)
+    elif padding == "same" and set(strides) != {1}:
+        raise given.refused("padding", "numbers, as 'same' needs a stride of 1", padding)
+
+
 def _embedding(kind: str, given: Arguments) -> list[Parameter]:
-    shape = (given.size("num_embeddings"), given.size("embedding_dim"))
-    if "padding_idx" not in given.given:
+    rows = given.size("num_embeddings")
+    shape = (rows, given.size("embedding_dim"))
+    given.number("max_norm", 1.0)
+    given.number("norm_type", 2.0)
+    for name in ("scale_grad_by_freq", "sparse"):
+        given.flag(name, default=False)
+    if kind == "EmbeddingBag":
+        given.word("mode", "mean", "sum", "max")
+        given.flag("include_last_offset", default=False)
+    told = given.value("padding_idx")
+    if told is None:
         return [_parameter(kind, "weight", shape)]
-    given.read.add("padding_idx")
-    row = str(given.given["padding_idx"])
-    if not row.removeprefix("-").isdecimal():
-        raise Invalid(what=f"{kind}'s padding_idx", expected="a row number", got=row)
-    return [_parameter(kind, "weight", shape, about={"padding_idx": int(row)})]
+    text = str(told)
+    row = int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else rows
+    if not -rows <= row < rows:
+        raise given.refused("padding_idx", f"a row number from {-rows} to {rows - 1}", told)
+    return [_parameter(kind, "weight", shape, about={"padding_idx": row % rows})]
 
 
 def _recurrent(kind: str, given: Arguments) -> list[Parameter]:
-    hidden, layers = given.size("hidden_size"), given.size("num_layers", 1)
-    inputs, bias = given.size("input_size"), given.flag("bias", default=True)
+    hidden, inputs = given.size("hidden_size"), given.size("input_size")
+    layers, projected = given.size("num_layers", 1, most=MOST_LAYERS), _projection(given, hidden)
+    bias = given.flag("bias", default=True)
     ways = ("", "_reverse") if given.flag("bidirectional", default=False) else ("",)
-    given.read.add("proj_size")
-    projected = given.size("proj_size") if given.given.get("proj_size") not in (None, 0, "0") else 0
+    given.flag("batch_first", default=False)
+    given.number("dropout", 0.0, low=0.0, high=1.0)
+    if kind == "RNN":
+        given.word("nonlinearity", "tanh", "relu")
     outputs, rows, found = projected or hidden, GATES[kind] * hidden, []
-    for layer in range(min(layers, 64)):
+    for layer in range(layers):
         width = inputs if layer == 0 else outputs * len(ways)
-        for way in ways:
-            shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, outputs)}
-            if bias:
-                shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-            if projected:
-                shapes["weight_hr"] = (projected, hidden)
-            found += [
-                _parameter(
-                    kind,
-                    f"{role}_l{layer}{way}",
-                    shape,
-                    role=role,
-                    about={"hidden_size": hidden},
-                )
-                for role, shape in shapes.items()
-            ]
+        shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, outputs)}
+        if bias:
+            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if projected:
+            shapes["weight_hr"] = (projected, hidden)
+        about: dict[str, Attribute] = {"hidden_size": hidden}
+        found += [
+            _parameter(kind, f"{role}_l{layer}{way}", shape, role=role, about=about)
+            for way in ways
+            for role, shape in shapes.items()
+        ]
     return found
+
+
+def _projection(given: Arguments, hidden: int) -> int:
+    """proj_size, which LSTM alone takes; 0 where there is no projection."""
+    told = given.value("proj_size")
+    if told is None:
+        return 0
+    if given.layer != "LSTM":
+        raise given.refused("proj_size", "nothing, as only LSTM projects its state", told)
+    size = given.size("proj_size", least=0)
+    if size >= hidden:
+        raise given.refused("proj_size", f"less than hidden_size = {hidden}", size)
+    return size
 
 
 def _cell(kind: str, given: Arguments) -> list[Parameter]:
     hidden, inputs = given.size("hidden_size"), given.size("input_size")
+    if kind == "RNNCell":
+        given.word("nonlinearity", "tanh", "relu")
     rows = GATES[kind] * hidden
     shapes: dict[str, Shape] = {"weight_ih": (rows, inputs), "weight_hh": (rows, hidden)}
     if given.flag("bias", default=True):
@@ -251,30 +241,44 @@ def _cell(kind: str, given: Arguments) -> list[Parameter]:
 
 
 def _norm(kind: str, given: Arguments) -> list[Parameter]:
-    affine = "elementwise_affine" if kind in {"LayerNorm", "RMSNorm"} else "affine"
+    given.number("eps", 1e-5)
     if kind in {"LayerNorm", "RMSNorm"}:
-        value = given.given.get("normalized_shape")
-        axes = len(value.split(",")) if isinstance(value, str) else 1
-        shape = given.sizes("normalized_shape", len(value) if isinstance(value, tuple) else axes)
-    elif kind == "GroupNorm":
-        given.size("num_groups")
-        shape = (given.size("num_channels"),)
+        shape, affine = given.shape("normalized_shape"), "elementwise_affine"
     else:
-        shape = (given.size("num_features"),)
-    if not given.flag(affine, default=kind not in INSTANCE_NORM):
-        return []
-    found = [_parameter(kind, "weight", shape, role="norm_weight")]
-    biased = kind in BATCH_NORM or given.flag("bias", default=True)
-    return [*found, _parameter(kind, "bias", shape)] if biased and kind != "RMSNorm" else found
+        shape, affine = (_channels(kind, given),), "affine"
+    if kind in BATCH_NORM | INSTANCE_NORM:
+        given.number("momentum", 0.1)
+        given.flag("track_running_stats", default=kind in BATCH_NORM)
+    if kind == "SyncBatchNorm" and given.value("process_group") is not None:
+        raise given.refused("process_group", "None", given.value("process_group"))
+    drawn = given.flag(affine, default=kind not in INSTANCE_NORM)
+    biased = kind != "RMSNorm" and given.flag("bias", default=True)
+    found = [_parameter(kind, "weight", shape, role="norm_weight")] if drawn else []
+    return [*found, _parameter(kind, "bias", shape)] if drawn and biased else found
+
+
+def _channels(kind: str, given: Arguments) -> int:
+    if kind != "GroupNorm":
+        return given.size("num_features")
+    groups, channels = given.size("num_groups"), given.size("num_channels")
+    if channels % groups:
+        raise given.refused("num_channels", f"a multiple of num_groups = {groups}", channels)
+    return channels
 
 
 def _prelu(kind: str, given: Arguments) -> list[Parameter]:
-    return [_parameter(kind, "weight", (given.size("num_parameters", 1),), role="slope")]
+    about: dict[str, Attribute] = {"init": given.number("init", 0.25)}
+    shape = (given.size("num_parameters", 1),)
+    return [_parameter(kind, "weight", shape, role="slope", about=about)]
 
 
 def _attention(kind: str, given: Arguments) -> list[Parameter]:
-    width = given.size("embed_dim")
-    given.size("num_heads", 1)
+    width, heads = given.size("embed_dim"), given.size("num_heads")
+    if width % heads:
+        raise given.refused("num_heads", f"a divisor of embed_dim = {width}", heads)
+    given.number("dropout", 0.0, low=0.0, high=1.0)
+    for name in ("add_zero_attn", "batch_first"):
+        given.flag(name, default=False)
     keys, values = given.size("kdim", width), given.size("vdim", width)
     bias = given.flag("bias", default=True)
     if keys == values == width:

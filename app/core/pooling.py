@@ -62,7 +62,9 @@ def _lines(pool: Pool, prior: Prior) -> list[RecipeLine]:
         if best is None:
             break
         mine = [r for r in left if best in r.schemes]
-        by_chance = len(mine) < LEAST_SHARE * len(left) or len(mine) < LEAST < len(left)
+        telling = [r for r in left if r.status != "too_small"] or left
+        told = sum(best in r.schemes for r in telling)
+        by_chance = told < LEAST_SHARE * len(telling) or told < LEAST < len(telling)
         if (not found and by_chance) or (found and not _systematic(best, mine, pool.reports)):
             break
         found.append((best, mine))

@@ -8,7 +8,7 @@ from app.core.report import Candidate, RecipeLine, TensorReport
 from app.core.schemes import BY_ID
 from app.core.sentences import choice_lines, fits
 
-DRAWN = frozenset({"uniform", "normal", "truncated_normal", "orthogonal"})
+DRAWN = frozenset({"uniform", "positive_uniform", "normal", "truncated_normal", "orthogonal"})
 
 
 def preferred(report: TensorReport, line: RecipeLine | None) -> TensorReport:
@@ -31,7 +31,7 @@ def preferred(report: TensorReport, line: RecipeLine | None) -> TensorReport:
         candidates=(*survivors, *refused),
         schemes=tuple(i for c in survivors for i in c.ids),
     )
-    return _reworded(report, found, surviving[0], first)
+    return reworded(report, found, surviving[0], first)
 
 
 def _first(candidate: Candidate, scheme: str) -> Candidate:
@@ -50,9 +50,17 @@ def _renamed(candidate: Candidate, old: str, new: str) -> Candidate:
     return replace(candidate, inseparable_from=alike)
 
 
-def _reworded(
+def reworded(
     before: TensorReport, after: TensorReport, old: Candidate, new: Candidate
 ) -> TensorReport:
+    """The later report, with the earlier one's words told anew where its laws have changed.
+
+    Args:
+        before: Whose sentence and remarks name `old` first.
+        after: With the candidates that are left now.
+        old: The best surviving candidate of `before`.
+        new: That of `after`.
+    """
     if before.status != "consistent":
         return after
     n = before.count - before.nonfinite

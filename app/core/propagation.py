@@ -30,6 +30,7 @@ class Order:
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
     activation: str | None = None  # takes the place of every activation, by its torch.nn class
     device: str = "auto"  # "auto", "cpu", "cuda"
+    backward: bool = True  # also the gradients; they take the memory of a few blocks more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from app.core.catalogue import BY_ID, ORDER
 from app.core.distributions import (
-    Constant,
     Continuous,
     Distribution,
-    Orthogonal,
+    Flat,
+    Placed,
+    PositiveUniform,
     TruncatedNormal,
-    Uniform,
 )
 from app.core.goodness import Sample
 from app.core.report import Candidate
@@ -21,6 +21,7 @@ from app.core.report import Candidate
 # The prior: one class of rarity (catalogue: 0 the usual choice, 1 common, 2 rare) is worth a
 # likelihood ratio of 100, so that ReLU stands before leaky ReLU 0.01 until the data speak.
 RARITY_NATS = 4.6
+CERTAIN = frozenset({"constant", "identity", "dirac", "sparse"})  # laws that chance does not meet
 
 
 def log_likelihood(law: Continuous, sample: Sample) -> float:
@@ -35,8 +36,8 @@ def mean_log_density(law: Continuous, second: float) -> float:
         law: Uniform, normal or truncated normal.
         second: E x² of the values.
     """
-    if isinstance(law, Uniform):
-        return -math.log(2 * law.bound)
+    if isinstance(law, Flat):
+        return -math.log(law.bound - law.low)
     spread, mass = law.std, 1.0
     if isinstance(law, TruncatedNormal):
         spread, mass = law.parent, math.erf(law.cut / math.sqrt(2))
@@ -53,7 +54,9 @@ def divergence(law: Continuous, other: Continuous) -> float:
     reach = math.inf if law.bound is None else law.bound
     if other.bound is not None and reach > other.bound * (1 + 1e-9):
         return math.inf
-    second = law.std**2
+    if isinstance(other, PositiveUniform) and not isinstance(law, PositiveUniform):
+        return math.inf
+    second = law.std**2 + (law.mean**2 if isinstance(law, Flat) else 0.0)
     return max(0.0, mean_log_density(law, second) - mean_log_density(other, second))
 
 
@@ -81,11 +84,11 @@ def with_inseparable(
     alive = [
         (line, law)
         for line, law in zip(candidates, laws, strict=True)
-        if line.rejected_by is None and not isinstance(law, Constant | Orthogonal)
+        if line.rejected_by is None and not isinstance(law, Placed)
     ]
 
     def near(line: Candidate, law: Distribution) -> Candidate:
-        if line.rejected_by is not None or isinstance(law, Constant | Orthogonal):
+        if line.rejected_by is not None or isinstance(law, Placed):
             return line
         others = ((other, its) for other, its in alive if other is not line)
         alike = [o.ids[0] for o, its in others if inseparable(law, its, n=n, alpha=alpha)]
@@ -109,6 +112,6 @@ def ordered(candidates: Sequence[Candidate], *, orthogonal_first: bool) -> tuple
 
 def _score(line: Candidate, *, orthogonal_first: bool) -> float:
     if line.log_likelihood is None:
-        return math.inf if line.law == "constant" or orthogonal_first else -math.inf
+        return math.inf if line.law in CERTAIN or orthogonal_first else -math.inf
     rarity = min(BY_ID[i].rarity for i in line.ids)
     return line.log_likelihood - RARITY_NATS * rarity

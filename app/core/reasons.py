@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core import lines
-from app.core.distributions import Continuous, Uniform
+from app.core.distributions import Continuous, Flat
 from app.core.goodness import Sample, Verdict, usual_extreme
 from app.core.statistics import Sketch
 from app.core.wording import count, counted, factor, number, probability
@@ -19,8 +19,9 @@ def explained(verdict: Verdict, drawn: Continuous, sample: Sample) -> str:
             return _scale(verdict, drawn, sample)
         case "mean":
             errors = f"{abs(statistic):.1f} standard errors"
-            return f"the mean {number(sample.mean)} is {errors} off 0 ({p})"
-        case "extreme" if not isinstance(drawn, Uniform):
+            middle = number(drawn.mean) if isinstance(drawn, Flat) else "0"
+            return f"the mean {number(sample.mean)} is {errors} off {middle} ({p})"
+        case "extreme" if not isinstance(drawn, Flat):
             usual = f"{count(sample.n)} draws reach about {usual_extreme(drawn, sample.n):.2f} σ"
             return f"the largest |x| is {statistic:.2f} σ, where {usual} ({p})"
         case "zeros":
@@ -28,17 +29,23 @@ def explained(verdict: Verdict, drawn: Continuous, sample: Sample) -> str:
             return f"{zeros}, where a draw has about {number(statistic)} ({p})"
         case "rows" | "columns" if sample.lines is not None:
             return lines.explained(drawn, sample.lines, verdict.test, verdict.p_value)
-        case "gap":
-            return f"the distribution differs by {100 * statistic:.2g} % at its widest ({p})"
-        case "normality":
-            return f"the shape is no normal's at any spread: A² = {number(statistic)} ({p})"
         case _:
-            return f"the shape differs: A² = {number(statistic)} ({p})"
+            return _shape(verdict.test, statistic, p)
+
+
+def _shape(test: str, statistic: float, p: str) -> str:
+    told = {
+        "spectrum": f"the largest singular value is {factor(statistic)} the edge of independent "
+        f"draws ({p})",
+        "gap": f"the distribution differs by {100 * statistic:.2g} % at its widest ({p})",
+        "normality": f"the shape is no normal's at any spread: A² = {number(statistic)} ({p})",
+    }
+    return told.get(test, f"the shape differs: A² = {number(statistic)} ({p})")
 
 
 def _scale(verdict: Verdict, drawn: Continuous, sample: Sample) -> str:
     p = probability(verdict.p_value)
-    if isinstance(drawn, Uniform):
+    if isinstance(drawn, Flat):
         largest, bound = number(sample.largest), number(drawn.bound)
         return f"the largest |x|, {largest}, stays short of the bound {bound} ({p})"
     return f"the spread is {factor(verdict.statistic)} that of the scheme ({p})"

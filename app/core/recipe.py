@@ -14,9 +14,14 @@ from app.core.report import RecipeLine, Sign, TensorReport
 from app.core.schemes import BY_ID, ORDER
 
 LEAST_SHARE = 0.2  # of the weights that a main scheme must fit
+LEAST_OTHERS = 3  # biases and norms that must have left their laws to show training
 
 # Of fewer values, half of the moved tensors still fit some listed law: benchmarks/attribution.py.
 TELLING_VALUES = 1000
+
+# Share of pairs on the lattice below which the angles themselves are no draw's: of moved normals
+# 0.53 ± 0.08 of the pairs are there by chance, of a draw at another std at least 0.77.
+BY_CHANCE = 0.7
 
 
 def is_weight(report: TensorReport) -> bool:
@@ -28,6 +33,29 @@ def constant_value(report: TensorReport) -> float | None:
     """The one value of a constant tensor."""
     structure = report.structure
     return structure.value if structure is not None and structure.kind == "constant" else None
+
+
+def is_certified(report: TensorReport) -> bool:
+    """Whether the bits prove an untouched draw of torch's CPU generator."""
+    return (report.certificate or {}).get("verdict") == "bit_exact_draw"
+
+
+def is_off_lattice(report: TensorReport) -> bool:
+    """Whether a tensor fits a normal law, and its bits are no draw of torch's CPU generator.
+
+    Either it was moved by less than its values can show, or it was drawn elsewhere. Of uniform
+    laws the support tells a move already; earlier releases drew trunc_normal_ another way.
+    """
+    told = report.certificate or {}
+    share = told.get("share")
+    laws = {c.law for c in report.candidates if c.rejected_by is None}
+    return (
+        told.get("verdict") == "refuted"
+        and isinstance(share, float)
+        and share < BY_CHANCE
+        and laws == {"normal"}
+        and not any(i.startswith("trunc_normal") for i in report.schemes)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +78,9 @@ class Recipe:
 
     @cached_property
     def fitting(self) -> tuple[TensorReport, ...]:
-        """Weights consistent with the main scheme."""
-        return tuple(r for r in self.weights if self.main in r.schemes)
+        """Weights consistent with the main scheme, those that break with their kind aside."""
+        alike = (r for r in self.weights if self.main in r.schemes)
+        return tuple(r for r in alike if r.index not in self._breaking)
 
     @cached_property
     def differing(self) -> tuple[TensorReport, ...]:
@@ -83,7 +112,14 @@ class Recipe:
         return None if self.trained else family_of(self.lines)
 
     def _explains(self, report: TensorReport) -> bool:
-        return report.index in self.by_index or self.main in report.schemes
+        if report.index in self.by_index:
+            return True
+        return self.main in report.schemes and report.index not in self._breaking
+
+    @cached_property
+    def _breaking(self) -> frozenset[int]:
+        """Tensors that break with their own kind of layer, whatever the rest of the model is."""
+        return frozenset(index for line in self.lines for index in line.breaks)
 
     @cached_property
     def changed(self) -> tuple[TensorReport, ...]:
@@ -96,18 +132,57 @@ class Recipe:
         found = [r for r in self.reports if r.status == "unlisted_scale"]
         return tuple(sorted(found, key=lambda r: not is_weight(r)))
 
-    @property
+    @cached_property
     def trained(self) -> bool:
-        """Whether at least half of the weights that can tell look like no fresh draw."""
+        """Whether at least half of the weights that can tell are no longer as they were drawn."""
+        return self._changed_alone or self._most([*self.changed, *self.moved])
+
+    @cached_property
+    def moved(self) -> tuple[TensorReport, ...]:
+        """Weights that fit a normal law still, though their bits tell that they were moved.
+
+        The bits alone may also be those of a draw made elsewhere. They tell a move in a model that
+        shows training by the shape of a weight or by its biases and norms, and where besides a
+        tensor is a proven CPU draw, or the values of most weights are too little moved to tell.
+        """
+        if not self.changed and not self._others_changed:
+            return ()
+        proven = any(is_certified(r) for r in self.reports)
+        if not proven and (self._changed_alone or not self._others_changed):
+            return ()
+        return tuple(r for r in self.weights if is_off_lattice(r))
+
+    @cached_property
+    def _changed_alone(self) -> bool:
+        """Whether the shapes of the weights show training, their bits left aside."""
+        return bool(self.changed) and self._most(self.changed)
+
+    def _most(self, reports: Sequence[TensorReport]) -> bool:
         telling = [r for r in self.weights if r.count >= TELLING_VALUES] or list(self.weights)
-        changed = sum(r.status == "not_at_init" for r in telling)
-        return changed > 0 and 2 * changed >= len(telling)
+        wanted = {r.index for r in reports}
+        return bool(wanted) and 2 * sum(r.index in wanted for r in telling) >= len(telling)
+
+    @cached_property
+    def _others_changed(self) -> bool:
+        """Whether most biases and norms are neither as PyTorch sets them nor of any one scheme."""
+        others = [
+            r
+            for r in self.reports
+            if not is_weight(r) and r.status not in {"not_judged", "too_small"}
+        ]
+        left = [
+            set(r.schemes)
+            for r in others
+            if constant_value(r) is None and "torch_default" not in r.schemes
+        ]
+        most = len(left) >= LEAST_OTHERS and 2 * len(left) >= len(others)
+        return most and not set.intersection(*left)
 
     def sign(self, report: TensorReport) -> Sign:
         """How one tensor relates to the recipe, problems aside."""
         if report.status in {"not_judged", "too_small"}:
             return "not_judged"
-        if not report.schemes and constant_value(report) is None:
+        if not report.schemes and report.status != "structured":
             return "no_match"
         return "as_expected" if self._expected(report) else "differs"
 

@@ -1,8 +1,7 @@
 """The one report behind the page, the JSON API and the command line.
 
-Frozen facts that serialise as they stand. Optional numbers are None where they are undefined:
-NaN and infinity never stand in a report, only their count does. Fields are only ever added;
-a changed meaning needs a new schema number.
+Frozen facts that serialise as they stand. Undefined numbers are None; NaN and infinity are only
+counted. Fields are only ever added; a changed meaning needs a new schema number.
 """
 
 from __future__ import annotations
@@ -14,7 +13,17 @@ from app.core.checkpoint import Certainty
 
 SCHEMA = "initscope.analysis/1"
 
-Law: TypeAlias = Literal["uniform", "normal", "truncated_normal", "constant", "orthogonal"]
+Law: TypeAlias = Literal[
+    "uniform",
+    "positive_uniform",
+    "normal",
+    "truncated_normal",
+    "constant",
+    "orthogonal",
+    "identity",
+    "dirac",
+    "sparse",
+]
 Level: TypeAlias = Literal["info", "warning", "problem"]
 Status: TypeAlias = Literal[
     "consistent", "unlisted_scale", "not_at_init", "structured", "too_small", "not_judged"
@@ -113,13 +122,12 @@ class Profile:
 class UnitSpread:
     """Mean and population std of each output unit: of each index of the tensor's first axis.
 
-    Of more than 2,048 units evenly spaced ones are kept, and those with the least and the greatest
-    std and mean; then `places` holds the index of each. Numbers have six significant digits.
+    Of more than 2,048 units, even steps and the extremes of std and mean; `places` tells which.
     """
 
     units: int  # of the tensor
     count: int  # values of one unit
-    means: tuple[float, ...]  # weight units
+    means: tuple[float, ...]  # weight units, six significant digits
     stds: tuple[float, ...]
     places: tuple[int, ...] = ()  # ascending; empty where all units are listed
 
@@ -150,44 +158,50 @@ class PartReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorReport:
-    """Everything said about one tensor."""
+class TensorHead:
+    """What a line about a tensor and its whole report both say."""
 
     index: int
     name: str
     group: str
-    module: str  # path of the owning layer
     shape: tuple[int, ...]
-    strides: tuple[int, ...]
     dtype: str
     parameter: bool | None
-    alias_of: int | None
     kind: str
     kind_certainty: Certainty
     role: str
     fan_in: int | None
     fan_out: int | None
-    fan_certainty: Certainty
-    evidence: str  # why this kind and these fans: "module class in the file", "name and shape"
     count: int
     nonfinite: int
-    nan: int
     zeros: int
     min: float | None
     max: float | None
     mean: float | None
     std: float | None
+    status: Status
+    sign: Sign
+    sentence: str  # the tensor's own headline
+    schemes: tuple[str, ...]  # ids that could have drawn it, best first
+    outside_default_bound: float | None  # share of finite values, exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorReport(TensorHead):
+    """Everything said about one tensor."""
+
+    module: str  # path of the owning layer
+    strides: tuple[int, ...]
+    alias_of: int | None
+    fan_certainty: Certainty
+    evidence: str  # why this kind and these fans: "module class in the file", "name and shape"
+    nan: int
     skewness: float | None
     kurtosis: float | None
     quantiles: dict[str, float]
     default: DefaultLaw | None
-    outside_default_bound: float | None  # share of finite values, exact
     outside_default_count: int | None
-    status: Status
-    sign: Sign
-    sentence: str  # the tensor's own headline
     remarks: tuple[str, ...]
-    schemes: tuple[str, ...]  # ids that could have drawn it, best first
     candidates: tuple[Candidate, ...]
     structure: Structure | None = None
     certificate: dict[str, str | int | float | None] | None = None
@@ -196,6 +210,7 @@ class TensorReport:
     units: UnitSpread | None = None  # of judged tensors with 2 axes or more
     parts: tuple[PartReport, ...] = ()  # of packed tensors: q, k and v, gates, ...
     digest: str | None = None  # equal for judged tensors of one dtype, shape and content
+    place: dict[str, int] = field(default_factory=dict)  # of the model, as `context.NUMBERS`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,36 +276,13 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorRow:
+class TensorRow(TensorHead):
     """One line of the layers page: a TensorReport without its heavy parts."""
 
-    index: int
-    name: str
-    group: str
-    shape: tuple[int, ...]
-    dtype: str
-    parameter: bool | None
-    kind: str
-    kind_certainty: Certainty
-    role: str
-    fan_in: int | None
-    fan_out: int | None
-    count: int
-    nonfinite: int
-    zeros: int
-    min: float | None
-    max: float | None
-    mean: float | None
-    std: float | None
-    status: Status
-    sign: Sign
-    sentence: str
     scheme: str | None  # id of the best candidate
     scheme_name: str  # as a person reads it: "PyTorch default", "all 1", "no scheme fits"
-    schemes: tuple[str, ...]
     default_bound: float | None
     default_std: float | None
-    outside_default_bound: float | None
     std_ratio: float | None  # std / default std
     constant: float | None
     profiles: tuple[Profile, ...]

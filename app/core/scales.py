@@ -13,11 +13,16 @@ from app.core.distributions import (
     Distribution,
     Normal,
     Orthogonal,
+    PositiveUniform,
     TruncatedNormal,
     Uniform,
     truncated_std,
 )
 from app.core.fans import Fans
+from app.core.patterns import Diagonal, Sparse
+
+# Axes that the laws of a whole shape need, at least and at most.
+AXES = {"orthogonal": (2, 64), "identity": (2, 2), "sparse": (2, 2), "dirac": (3, 5)}
 
 
 def applies(scheme: Scheme, site: Site) -> bool:
@@ -41,12 +46,28 @@ def distribution(
     Returns:
         None where the scheme needs fans, a matrix or a number of the model that is not there.
     """
-    if scheme.law == "orthogonal":
-        if len(shape) < 2 or math.prod(shape) == 0:
-            return None
-        rows = shape[0]
-        return Orthogonal(gain=scheme.gain, rows=rows, columns=math.prod(shape) // rows)
+    if scheme.law in AXES:
+        least, most = AXES[scheme.law]
+        fits = least <= len(shape) <= most and math.prod(shape) > 0
+        return _placed(scheme, shape) if fits else None
     return scaled(scheme, fans, site or Site(), shape)
+
+
+def _placed(scheme: Scheme, shape: Sequence[int]) -> Distribution:
+    """A law of the whole shape."""
+    rows = shape[0]
+    columns = math.prod(shape) // rows
+    match scheme.law:
+        case "sparse":
+            return Sparse(std=scheme.scale)
+        case "identity":
+            return Diagonal(rows=rows, columns=columns)
+        case "dirac":
+            return Diagonal(rows=rows, columns=columns, taps=columns // shape[1], law="dirac")
+        case _:
+            return Orthogonal(
+                gain=scheme.gain, rows=rows, columns=columns, any_gain=scheme.any_gain
+            )
 
 
 def scaled(
@@ -60,6 +81,8 @@ def scaled(
     match scheme.law:
         case "uniform":
             return Uniform(bound=math.sqrt(3) * value if fanned else value)
+        case "positive_uniform":
+            return PositiveUniform(bound=math.sqrt(12) * value if fanned else value)
         case "normal":
             return Normal(std=value)
         case "truncated_normal":
@@ -67,8 +90,8 @@ def scaled(
             return TruncatedNormal(parent=parent, cut=scheme.cut)
         case "constant":
             return Constant(value=value)
-        case "orthogonal":
-            msg = "an orthogonal scheme takes its law from the shape"
+        case "orthogonal" | "identity" | "dirac" | "sparse":
+            msg = f"a scheme of law {scheme.law} takes it from the shape"
             raise ValueError(msg)
         case _:
             assert_never(scheme.law)
@@ -108,6 +131,8 @@ def quantity(
     """A number of the model by its name, or None where it is not known."""
     if name in {"fan_in", "fan_out"}:
         return getattr(fans, name) if fans else None
+    if name == "flat_fans":  # of a kernel viewed as the matrix (size(0), the rest)
+        return fans.fan_in + shape[0] if fans and shape else None
     if name == "ln(length)":
         return math.log(shape[0]) if len(shape) == 1 and shape[0] > 1 else None
     known: float | None = getattr(site, name)

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from app.core.catalogue import BY_ID, CATALOGUE, ORDER, Scheme
-from app.core.context import Site
-from app.core.distributions import Constant, Distribution, Normal, Uniform
+from app.core.context import NUMBERS, Site
+from app.core.distributions import Constant, Distribution, Normal, PositiveUniform, Uniform
 from app.core.fans import Fans
 from app.core.report import DefaultLaw
 from app.core.scales import applies, distribution
@@ -26,6 +27,7 @@ __all__ = [
     "laws_at",
 ]
 
+_KINDS = ("law", "cut", "any_gain")  # what sets laws of one class and scale apart
 SAME = 1e-9  # relative difference below which two laws are one
 
 
@@ -68,10 +70,23 @@ def laws_at(
     Returns:
         In the catalogue's order, the default first.
     """
-    return _laws_at(tuple(shape), fans, default, site or Site(), len(BY_ID))
+    found = site or Site()
+    needed = _needed(found.parts, found.groups == 1, len(BY_ID))
+    left_out: dict[str, Any] = {
+        name: None for name in NUMBERS if name not in needed and name != "groups"
+    }
+    return _laws_at(tuple(shape), fans, default, replace(found, **left_out), len(BY_ID))
 
 
 @lru_cache(maxsize=256)
+def _needed(parts: frozenset[str], ungrouped: bool, edition: int) -> frozenset[str]:  # noqa: ARG001
+    """The numbers of a model that a law at such a place depends on: often not the block's own."""
+    site = Site(parts=parts, groups=1 if ungrouped else 2)
+    drawn = (scheme for scheme in CATALOGUE if applies(scheme, site))
+    return frozenset(over.quantity for scheme in drawn for over in scheme.over)
+
+
+@lru_cache(maxsize=1024)
 def _laws_at(
     shape: tuple[int, ...],
     fans: Fans | None,
@@ -80,13 +95,16 @@ def _laws_at(
     edition: int,  # noqa: ARG001 # a larger catalogue has answers of its own
 ) -> tuple[LawAtShape, ...]:
     found: list[LawAtShape] = []
+    classes: list[tuple[object, ...]] = []  # of each law found
     for scheme in CATALOGUE:
         law = _single(scheme, shape=shape, fans=fans, default=default, site=site)
         if law is None:
             continue
-        twin = next((i for i, other in enumerate(found) if _same(law, other)), None)
+        own, pairs = _class_of(law), enumerate(zip(classes, found, strict=True))
+        twin = next((i for i, (one, other) in pairs if one == own and _near(law, other)), None)
         if twin is None:
             found.append(law)
+            classes.append(own)
         else:
             found[twin] = _merged(found[twin], law)
     return tuple(_explained(law, fans) for law in found)
@@ -123,7 +141,7 @@ def _parameter(law: Distribution) -> float:
     match law:
         case Constant():
             return law.value
-        case Uniform():
+        case Uniform() | PositiveUniform():
             return law.bound
         case _:
             return law.std
@@ -131,10 +149,15 @@ def _parameter(law: Distribution) -> float:
 
 def _same(a: LawAtShape, b: LawAtShape) -> bool:
     """Constants are the same when equal, other laws within rounding of their formula."""
-    if type(a.distribution) is not type(b.distribution):
-        return False
-    if getattr(a.distribution, "cut", None) != getattr(b.distribution, "cut", None):
-        return False
+    return _class_of(a) == _class_of(b) and _near(a, b)
+
+
+def _class_of(law: LawAtShape) -> tuple[object, ...]:
+    drawn = law.distribution
+    return type(drawn), *(getattr(drawn, name, None) for name in _KINDS)
+
+
+def _near(a: LawAtShape, b: LawAtShape) -> bool:
     one, other = _parameter(a.distribution), _parameter(b.distribution)
     return one == other or math.isclose(one, other, rel_tol=SAME, abs_tol=0.0)
 

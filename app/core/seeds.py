@@ -14,30 +14,44 @@ seed that was tried needs 20 bits of evidence beyond those of all seeds and tens
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from app.core.compiled import _registered, prepare
-from app.core.excuses import EXCUSES
 from app.core.generator import Stream
-from app.core.layouts import supposed_places
-from app.core.replay import Place, match
+from app.core.layouts import MOST, supposed_places
+from app.core.origins import (
+    FoundSeed,
+    Gap,
+    Origin,
+    Places,
+    Recovery,
+    Verdict,
+    Way,
+    found_seed,
+    origin_of,
+)
+from app.core.replay import match
 from app.core.search import COMMON, SEEDS, Range, all_seeds, common_seeds, seed_at, seed_of
-from app.core.states import Solved, moved, untouched
+from app.core.states import Solved, moved, solvable, untouched
 from app.core.targets import Sought
-from app.core.walk import findable, reach_of, walk
+from app.core.walk import reach_of, walk
+
+__all__ = ["FoundSeed", "Gap", "Origin", "Recovery", "Verdict", "recover", "warm"]
 
 SCHEMA: Final = "initscope.seed/1"
 MOST_SEEDS: Final = 16  # of one file
 SOLVED_AT_ONCE: Final = 8  # largest tensors whose bits are solved for a state
-RESEMBLING: Final = 0.1  # stds of change; a training step is below
-FEW: Final = 8  # values; fewer that were moved cannot be told from others
+FEW_PLACES: Final = 6
 SOLVED_MOVED: Final = 2  # and of those that may have moved, which takes seconds each
 
-Verdict: TypeAlias = Literal["from_stream", "moved", "not_from_stream", "cannot_be_replayed"]
 Step: TypeAlias = Literal["state", "seeds", "moved_state", "places", "stream"]
 Tell: TypeAlias = Callable[[Step, int, int], None]
+Late: TypeAlias = Callable[[], bool]
+
+
+class _OutOfTimeError(Exception):
+    """The search has used up its time."""
 
 
 def warm() -> None:
@@ -49,68 +63,13 @@ def warm() -> None:
         loop.disable_compile()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where one tensor's values come from."""
-
-    index: int
-    verdict: Verdict
-    reason: str
-    seed: int | None = None  # modulo 2**32
-    stream_offset: int | None = None  # outputs drawn before its first
-    outputs: int | None = None  # that it took
-    law: str | None = None  # "uniform" or "normal"
-    low: float | None = None  # ends of the uniform law, weight units
-    high: float | None = None
-    mean: float | None = None  # of the normal law
-    std: float | None = None
-    count: int = 0
-    equal: int | None = None  # values that are the draw's, bit for bit
-    change: float | None = None  # root mean square of the change, in stds of the law
-    evidence_bits: float | None = None  # -log2 of the odds of this place by chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Outputs that something else drew, or that were overwritten."""
-
-    offset: int
-    outputs: int
-    before: int  # index of the tensor that follows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundSeed:
-    """A seed and what it drew."""
-
-    seed: int  # modulo 2**32: torch takes no more of it
-    found_by: Literal["state", "search"]
-    order: tuple[int, ...]  # indices of its tensors as they were drawn
-    gaps: tuple[Gap, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """All that the values tell of their seeds."""
-
-    seeds: tuple[FoundSeed, ...]  # the one that drew most values first
-    tensors: tuple[Origin, ...]
-    seeds_tried: int  # one by one, for tensors drawn first after the seeding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    seed: int
-    found_by: Literal["state", "search"]
-    places: dict[int, Place]  # by position in the sought
-
-
 def recover(
     sought: Sequence[Sought],
     *,
     full: bool = False,
     threads: int = 1,
     on_progress: Tell | None = None,
+    is_late: Late = lambda: False,
 ) -> Recovery:
     """The seeds of a model's tensors and every tensor's place in their streams.
 
@@ -120,9 +79,10 @@ def recover(
             people use.
         threads: How many try seeds at once.
         on_progress: Told the step, what is done of it and in all; may raise to end everything.
+        is_late: Asked now and then; once it is, what was found until then is all.
     """
-    searcher = _Searcher(sought, threads=threads, tell=on_progress or _silence)
-    founds: list[_Found] = []
+    searcher = _Searcher(sought, threads=threads, tell=on_progress or _silence, is_late=is_late)
+    founds: list[Places] = []
     pending = [at for at, tensor in enumerate(sought) if not tensor.constant]
     while pending and len(founds) < MOST_SEEDS:
         found = searcher.next(pending, full=full and not founds, thorough=not founds)
@@ -130,25 +90,32 @@ def recover(
             break
         founds.append(found)
         pending = [at for at in pending if at not in found.places]
-    founds.sort(key=lambda one: -sum(place.count for place in one.places.values()))
+    founds.sort(key=lambda one: -one.values)
     return Recovery(
-        seeds=tuple(_facts(found, sought) for found in founds),
-        tensors=tuple(_origin(at, sought, founds) for at in range(len(sought))),
+        seeds=tuple(found_seed(found, sought) for found in founds),
+        tensors=tuple(
+            origin_of(at, sought, founds, complete=searcher.complete) for at in range(len(sought))
+        ),
         seeds_tried=searcher.tried,
+        complete=searcher.complete,
     )
 
 
 class _Searcher:
     """Finds one seed after the other."""
 
-    def __init__(self, sought: Sequence[Sought], *, threads: int, tell: Tell) -> None:
+    def __init__(
+        self, sought: Sequence[Sought], *, threads: int, tell: Tell, is_late: Late
+    ) -> None:
         self._sought = sought
         self._threads = threads
         self._tell = tell
+        self._is_late = is_late
         self._limit = reach_of(sought)
         self.tried = 0  # seeds, one by one
+        self.complete = True  # as far as time goes
 
-    def next(self, pending: Sequence[int], *, full: bool, thorough: bool) -> _Found | None:
+    def next(self, pending: Sequence[int], *, full: bool, thorough: bool) -> Places | None:
         """A seed that drew some of the pending tensors, and their places.
 
         Args:
@@ -156,6 +123,14 @@ class _Searcher:
             full: Whether to try all 2**32.
             thorough: Whether to solve for states of tensors that may have moved.
         """
+        try:
+            found = self._next(pending, full=full, thorough=thorough)
+        except _OutOfTimeError:
+            found = None
+        self.complete = self.complete and not self._is_late()
+        return found
+
+    def _next(self, pending: Sequence[int], *, full: bool, thorough: bool) -> Places | None:
         largest = sorted(pending, key=lambda at: -self._sought[at].values.size)
         few = largest[:SOLVED_AT_ONCE]
         seed = self._solved("state", untouched(self._sought, few, limit=self._limit))
@@ -179,7 +154,7 @@ class _Searcher:
 
     def _solved(self, step: Step, solved: Iterable[Solved]) -> int | None:
         """The first seed of a solved state that replays the tensor it was solved from."""
-        self._tell(step, 0, 1)
+        self._step(step, 0, 1)
         for one in solved:
             tensor, seeding = self._sought[one.tensor], one.seeding
             stream = Stream(seeding.seed)
@@ -189,110 +164,54 @@ class _Searcher:
 
     def _tried(self, pending: Sequence[int], ranges: Sequence[Range]) -> int | None:
         chosen = [self._sought[at] for at in pending]
-        seed = seed_of(
-            chosen, ranges, threads=self._threads, on_progress=partial(self._tell, "seeds")
-        )
-        self.tried = max(self.tried, sum(last - first for first, last in ranges))
+        done = self.tried
+
+        def tell(tried: int, total: int) -> None:
+            self.tried = max(done, tried)
+            self._step("seeds", tried, total)
+
+        seed = seed_of(chosen, ranges, threads=self._threads, on_progress=tell)
+        self.tried = max(done, sum(last - first for first, last in ranges))
         return seed
+
+    def _step(self, step: Step, done: int, total: int) -> None:
+        self._tell(step, done, total)
+        if self._is_late():
+            raise _OutOfTimeError
 
     def _tried_elsewhere(self, pending: Sequence[int], seeds: Range) -> int | None:
         return seed_at(
             self._sought,
-            supposed_places(self._sought, pending),
+            supposed_places(self._sought, pending, most=self._places(pending)),
             seeds,
             threads=self._threads,
-            on_progress=partial(self._tell, "places"),
+            on_progress=partial(self._step, "places"),
         )
 
-    def _found(
-        self, seed: int, found_by: Literal["state", "search"], pending: Sequence[int]
-    ) -> _Found:
+    def _hints(self, pending: Sequence[int]) -> dict[int, list[int]]:
+        """Offsets where some of the pending tensors stand if the model was built as usual."""
+        hints: dict[int, list[int]] = {}
+        for one in supposed_places(self._sought, pending):
+            hints.setdefault(pending.index(one.target.tensor), []).append(one.offset)
+        return hints
+
+    def _places(self, pending: Sequence[int]) -> int:
+        """How many places to try: few where a state could be solved for, moved or not."""
+        return FEW_PLACES if any(solvable(self._sought[at]) for at in pending) else MOST
+
+    def _found(self, seed: int, found_by: Way, pending: Sequence[int]) -> Places:
         chosen = [self._sought[at] for at in pending]
         places = walk(
-            Stream(seed), chosen, reach=self._limit, on_progress=partial(self._tell, "stream")
+            Stream(seed),
+            chosen,
+            reach=self._limit,
+            hints=self._hints(pending),
+            on_progress=partial(self._tell, "stream"),
+            is_late=self._is_late,
         )
         located = {pending[at]: place for at, place in places.items()}
-        return _Found(seed=seed, found_by=found_by, places=located)
+        return Places(seed=seed, found_by=found_by, places=located)
 
 
 def _silence(_step: Step, _done: int, _total: int) -> None:
     """Nobody watches."""
-
-
-def _facts(found: _Found, sought: Sequence[Sought]) -> FoundSeed:
-    order = sorted(found.places, key=lambda at: (found.places[at].offset, at))
-    gaps, end = [], 0
-    for at in order:
-        place = found.places[at]
-        if place.offset > end:
-            gap = Gap(offset=end, outputs=place.offset - end, before=sought[at].index)
-            gaps.append(gap)
-        end = max(end, place.offset + place.outputs)
-    return FoundSeed(
-        seed=found.seed,
-        found_by=found.found_by,
-        order=tuple(sought[at].index for at in order),
-        gaps=tuple(gaps),
-    )
-
-
-def _origin(at: int, sought: Sequence[Sought], founds: Sequence[_Found]) -> Origin:
-    tensor = sought[at]
-    for found in founds:
-        if at in found.places:
-            return _located(tensor, found.seed, found.places[at])
-    verdict, reason = _missing(tensor, reach=reach_of(sought), any_seed=bool(founds))
-    return Origin(index=tensor.index, verdict=verdict, reason=reason, count=tensor.values.size)
-
-
-def _missing(tensor: Sought, *, reach: int, any_seed: bool) -> tuple[Verdict, str]:
-    if tensor.constant:
-        return "cannot_be_replayed", f"every value is {float(tensor.values[0]):g}"
-    if tensor.excuse:
-        return "cannot_be_replayed", tensor.excuse
-    if tensor.values.size < FEW or not findable(tensor, reach=reach):
-        return "cannot_be_replayed", "too few values to tell a draw from chance"
-    if not any_seed:
-        return "not_from_stream", "no seed was found"
-    return "not_from_stream", "drawn elsewhere, or trained far from its draw"
-
-
-def _located(tensor: Sought, seed: int, place: Place) -> Origin:
-    uniform = place.drawn == "uniform"
-    verdict: Verdict = "from_stream" if place.untouched else "moved"
-    reason = _sentence(place)
-    if tensor.excuse and _resembles(tensor, place):
-        verdict, reason = "cannot_be_replayed", tensor.excuse
-    return Origin(
-        index=tensor.index,
-        verdict=verdict,
-        reason=reason,
-        seed=seed,
-        stream_offset=place.offset,
-        outputs=place.outputs,
-        law="uniform" if uniform else "normal",
-        low=place.low,
-        high=place.high,
-        mean=place.mean,
-        std=place.std,
-        count=place.count,
-        equal=place.equal,
-        change=place.change,
-        evidence_bits=place.bits,
-    )
-
-
-def _resembles(tensor: Sought, place: Place) -> bool:
-    """Whether a tensor is made of its draw: a truncated one keeps most, an orthogonal one none."""
-    kept = place.equal > 0 or tensor.excuse == EXCUSES["orthogonal"]
-    return place.change > RESEMBLING and kept
-
-
-def _sentence(place: Place) -> str:
-    if not place.untouched:
-        return f"{place.equal:,} of {place.count:,} values are still the draw's"
-    if place.zeroed:
-        return f"every value is the draw's but {place.zeroed:,} in rows of zeros"
-    if place.rounded:
-        return f"{place.equal:,} values are the draw's, {place.rounded:,} but for its rounding"
-    return "every value is the draw's, bit for bit"

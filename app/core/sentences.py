@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from app.core.attribution import Attribution
 from app.core.checkpoint import StoredTensor
-from app.core.halves import one_sided
 from app.core.layers import STATE_ROLES, ParameterFacts
 from app.core.precision import effective_dtype
 from app.core.report import Candidate, DefaultLaw, PartReport, Status, Structure
@@ -117,12 +116,15 @@ def _law_in_words(line: Candidate) -> str:
     match line.law:
         case "uniform":
             return f"uniform on ±{number(line.bound or 0.0)}"
+        case "positive_uniform":
+            return f"uniform between 0 and {number(line.bound or 0.0)}"
         case "normal":
             return f"normal with std {number(line.std)}"
         case "truncated_normal":
             return f"normal cut at ±{number(line.bound or 0.0)}, std {number(line.std)}"
         case "orthogonal":
-            return f"{(line.reason or '').partition('; ')[0] or f'std {number(line.std)}'}"
+            said, _, gain = (line.reason or f"std {number(line.std)}").partition("; ")
+            return f"{gain}, {said}" if "lsuv" in line.ids and gain else said
         case _:
             return f"every value {number(line.value or 0.0)}"
 
@@ -140,7 +142,7 @@ def remarks(case: Case) -> tuple[str, ...]:
     if case.verdict is not None and case.sketch.finite:
         lines += [*_about_bound(case), *_about_choice(case)]
         lines += fit_lines(case.verdict, case.default)
-        lines += filter(None, [one_sided(case.sketch)] if case.best is None else [])
+        lines += _about_sign(case.best)
     lines += _about_class(case)
     return tuple(lines)
 
@@ -188,6 +190,15 @@ def _about_bound(case: Case) -> list[str]:
         f"Nothing is outside the default's bound ±{number(default.bound)}, and the largest |x| "
         f"reaches {share(reach)} of it."
     ]
+
+
+def _about_sign(best: Candidate | None) -> list[str]:
+    """That no value is negative, where a call without bounds brings that about."""
+    if best is None or best.law != "positive_uniform":
+        return []
+    call = BY_ID[best.ids[0]].call
+    top = number(best.bound or 0.0)
+    return [f"Every value is positive: {call} draws from U[0, {top}) unless bounds are given."]
 
 
 def _about_choice(case: Case) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from app.core.distributions import spacing
 from app.core.goodness import ZERO_RATE
 from app.core.matrix import MatrixFacts
 from app.core.precision import effective_dtype
@@ -31,6 +32,8 @@ def sparse_structure(sketch: Sketch, matrix: MatrixFacts | None) -> Structure | 
     part = sketch.zeros / sketch.finite
     if part < SPARSE_SHARE and not _too_many(sketch):
         return None
+    if sketch.zeros <= _underflowing(sketch):
+        return None
     total = f"{count(sketch.zeros)} of {count(sketch.finite)} values ({share(part)}) are exactly 0"
     where = _where(sketch, matrix) or _how(sketch)
     detail = f"{total}, {where}" if where else total
@@ -43,6 +46,19 @@ def _too_many(sketch: Sketch) -> bool:
         return False
     expected = sketch.finite * ZERO_RATE
     return sketch.zeros > expected + FAR_ABOVE * math.sqrt(expected) + FAR_ABOVE
+
+
+def _underflowing(sketch: Sketch) -> float:
+    """Zeros that a draw may have because its dtype has no smaller number: many in 8 bits.
+
+    A value within half the smallest number is stored as 0, and the density of a draw there is
+    at most 0.4/σ, a normal's.
+    """
+    spread = math.sqrt(sketch.second_moment or 0.0)
+    if not spread:
+        return 0.0
+    expected = sketch.finite * min(1.0, 0.4 * spacing(0.0, effective_dtype(sketch)) / spread)
+    return expected + FAR_ABOVE * math.sqrt(expected)
 
 
 def equal_columns(matrix: MatrixFacts | None) -> int | None:
@@ -66,6 +82,8 @@ def _where(sketch: Sketch, matrix: MatrixFacts | None) -> str | None:
     """Whole rows or columns of zeros, or equally many in each."""
     if matrix is None or matrix.row.zeros is None or matrix.column.zeros is None:
         return None
+    if min(matrix.rows, matrix.columns) < 2:
+        return None
     rows = int(np.count_nonzero(matrix.row.zeros == matrix.columns))
     columns = int(np.count_nonzero(matrix.column.zeros == matrix.rows))
     inside = matrix.rows * matrix.columns - (matrix.rows - rows) * (matrix.columns - columns)
@@ -82,7 +100,9 @@ def _where(sketch: Sketch, matrix: MatrixFacts | None) -> str | None:
 
 
 def _how(sketch: Sketch) -> str | None:
-    """Pruned by size, where no small value is left; else at random places."""
+    """Clamped, where no value is negative; pruned by size, where no small one is left."""
+    if sketch.minimum == 0.0 and sketch.finite - sketch.zeros >= MISSING:
+        return "and no value is negative: clamped at 0"
     nearest = _nearest(sketch)
     rest = sketch.finite - sketch.zeros
     second = (sketch.second_moment or 0.0) * sketch.finite / rest

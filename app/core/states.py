@@ -98,6 +98,11 @@ def moved(sought: Sequence[Sought], order: Sequence[int], *, limit: int) -> Iter
             yield from _solved(at, drawn, _known(shares, plan.bits, margins), limit)
 
 
+def solvable(tensor: Sought) -> bool:
+    """Whether a tensor has values enough to be solved for even after a step."""
+    return bool(_plans(tensor, "uniform" if is_flat(tensor.values) else "normal"))
+
+
 def _plans(tensor: Sought, drawn: Drawn) -> list[Plan]:
     """Those that a tensor has enough values for."""
     size = tensor.values.size

@@ -30,13 +30,16 @@ Reals: TypeAlias = NDArray[np.float64]
 WHOLE: Final = 2**24
 MOST: Final = 24  # values that are compared at a first look
 NEAR: Final = 0.02  # of the range: how far a value may have moved and be found anywhere
-WIDE: Final = 0.05  # and how far at a place where it is expected
+WIDE: Final = 0.05  # and how far at the beginning of a stream
+LENIENT: Final = 0.1  # and how far at a place where it is expected
 EXACT: Final = 2.0**-21  # of the range: 8 of 2**24 places, for rounding
 TURNS: Final = 0.4  # turns per share of the range: how far the angle of an average pair moves
 WIDEST: Final = 0.1  # turns
 FAR: Final = 1.95  # stds from the mean: no uniform value lies there, 5 % of a normal's do
 STRAYS: Final = 0.01  # share of values that training may have carried there
 CLEAR: Final = 256  # values that tell a uniform law from a normal one
+LEADING_BLOCKS, LENIENT_BLOCKS = 2, 16  # of 16 normal values that are compared, or chosen from
+PAIRS: Final = 16  # of normal values that are compared
 SAMPLE: Final = 2**16  # values that are looked at for that
 HALF: Final = TOGETHER // 2
 LONE: Final = (0.0, 0.25, 1.0)  # a bias, a PReLU's slope, a scale
@@ -52,6 +55,7 @@ class Sought:
     bounds: tuple[float, ...] = ()  # uniform laws that come into question, likeliest first
     stds: tuple[float, ...] = ()  # normal laws that come into question
     default: Drawn | None = None  # how torch's default draws it; None: a constant, or not known
+    filled: bool = False  # its layer fills it with a constant, and draws nothing
     as_default: bool = False  # its values look like that default
     matrix: bool = False  # has 2 axes or more
     copied: bool = False  # a copy of an earlier layer: its constructor drew nothing
@@ -196,7 +200,8 @@ def _ends(sought: Sought) -> list[tuple[float, float]]:
 
 
 def _normal_targets(tensor: int, values: Values, moved: float) -> list[Target]:
-    blocks, starts = _blocks(values)
+    lenient = moved > WIDE
+    blocks, starts = _blocks(values, most=LENIENT_BLOCKS if lenient else LEADING_BLOCKS)
     if starts.size == 0:
         return []
     sample = values[:SAMPLE].astype(np.float64)
@@ -211,19 +216,24 @@ def _normal_targets(tensor: int, values: Values, moved: float) -> list[Target]:
     else:
         radii = np.hypot(first, second) / std
         turn = TURNS * moved
-        tolerances = np.clip(turn / np.maximum(radii, 1e-9), turn / 2, WIDEST)
+        tolerances = np.clip(
+            turn / np.maximum(radii, 1e-9), turn * (0.75 if lenient else 0.5), WIDEST
+        )
+        if lenient:  # a step turns the longest pairs the least
+            longest = np.argsort(-radii)[:PAIRS]
+            at, turns, tolerances = at[longest], turns[longest], tolerances[longest]
     return [_target(tensor, "normal", at, turns, tolerances)]
 
 
-def _blocks(values: Values) -> tuple[Values, NDArray[np.int64]]:
-    """Up to two blocks of 16 without zeros, and where their outputs begin.
+def _blocks(values: Values, *, most: int) -> tuple[Values, NDArray[np.int64]]:
+    """The first blocks of 16 without zeros, and where their outputs begin.
 
     Where the size is no multiple of 16, the last 16 values come of outputs behind all others.
     """
     rest = values.size % TOGETHER
     kept = values.size - TOGETHER if rest else values.size
     whole = values[: min(kept // TOGETHER, 4096) * TOGETHER].reshape(-1, TOGETHER)
-    telling = np.flatnonzero((whole != 0).all(axis=1))[:2]
+    telling = np.flatnonzero((whole != 0).all(axis=1))[:most]
     blocks, starts = whole[telling], telling * TOGETHER
     if telling.size < 2 and rest and values[-TOGETHER:].all():
         blocks = np.concatenate([blocks, values[None, -TOGETHER:]])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.core.calls import calls
 from app.core.checkpoint import Checkpoint
 from app.core.findings import findings_of
 from app.core.headlines import headline
@@ -20,7 +21,7 @@ _SENTENCES = {
     "all_zero_weight": (
         "Every value is 0: no signal passes, and no gradient reaches the layers before."
     ),
-    "constant_weight": "Every value is the same: all units compute one thing and stay the same.",
+    "constant_weight": "Every value is the same: all units compute one thing.",
 }
 
 
@@ -49,7 +50,7 @@ def conclude(
         alpha: Level of each tensor's tests.
     """
     recipe = recipe_of(reports)
-    findings = findings_of(recipe, checkpoint.modules)
+    findings = (*calls(checkpoint.globals), *findings_of(recipe, checkpoint.modules))
     final = tuple(
         preferred(_final(report, recipe, findings), recipe.by_index.get(report.index))
         for report in reports

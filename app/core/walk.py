@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from app.core.targets import NEAR, Sought, Target, packed, targets_of
 STRETCH: Final = 2**20  # places searched at a time
 MOST_HITS: Final = 4096  # of a stretch
 PREDICTED: Final = 8  # places that a tensor's neighbours suggest
+NO_HINTS: Final[Mapping[int, Sequence[int]]] = {}
 MARGIN: Final = 6.0  # bits by which a target's digits must beat the number of places
 
 
@@ -37,7 +39,9 @@ def walk(
     sought: Sequence[Sought],
     *,
     reach: int,
+    hints: Mapping[int, Sequence[int]] = NO_HINTS,
     on_progress: Callable[[int, int], None] | None = None,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> dict[int, Place]:
     """The places of the tensors that were drawn from a stream.
 
@@ -45,26 +49,35 @@ def walk(
         stream: Of one seed.
         sought: Tensors in the order of the file.
         reach: How many outputs to search.
+        hints: Offsets where tensors may begin, by position in `sought`.
         on_progress: Told outputs searched and to search; may raise to end the walk.
+        is_late: Asked now and then; once it is, what was found until then is all.
 
     Returns:
         Place by position in `sought`; those not drawn there are missing.
     """
     prepare()
     found: dict[int, Place] = {}
-    _follow(stream, sought, found)
+    _follow(stream, sought, found, hints)
     if len(found) < len(sought):
-        _search(_Search(stream=stream, reach=reach, tell=on_progress), sought, found)
-        _follow(stream, sought, found)
+        _search(
+            _Search(stream=stream, reach=reach, tell=on_progress, is_late=is_late), sought, found
+        )
+        _follow(stream, sought, found, hints)
     return found
 
 
-def _follow(stream: Stream, sought: Sequence[Sought], found: dict[int, Place]) -> None:
+def _follow(
+    stream: Stream,
+    sought: Sequence[Sought],
+    found: dict[int, Place],
+    hints: Mapping[int, Sequence[int]],
+) -> None:
     """Try each tensor where its located neighbours begin or end."""
     for at, tensor in enumerate(sought):
         if at in found:
             continue
-        for offset, drawn, chances in _suggested(sought, found, at):
+        for offset, drawn, chances in _suggested(sought, found, at, hints.get(at, ())):
             place = match(tensor, stream, offset, drawn, chances=chances)
             if place:
                 found[at] = place
@@ -72,12 +85,13 @@ def _follow(stream: Stream, sought: Sequence[Sought], found: dict[int, Place]) -
 
 
 def _suggested(
-    sought: Sequence[Sought], found: dict[int, Place], at: int
+    sought: Sequence[Sought], found: dict[int, Place], at: int, hints: Sequence[int]
 ) -> Iterator[tuple[int, Drawn, float]]:
     """Places and ways of drawing, the likeliest first, each with how many are tried by then."""
     count = sought[at].values.size
     tried = 0
-    for offset, after in _edges(sought, found, at):
+    supposed = ((offset, True) for offset in hints)
+    for offset, after in itertools.chain(_edges(sought, found, at), supposed):
         for drawn in _ways(count):
             start = offset if after else offset - outputs_taken(count, drawn)
             if start >= 0:
@@ -92,24 +106,38 @@ def _ways(count: int) -> tuple[Drawn, ...]:
 def _edges(
     sought: Sequence[Sought], found: dict[int, Place], at: int
 ) -> Iterator[tuple[int, bool]]:
-    """Offsets where the tensor may begin (True) or end (False)."""
+    """Offsets where the tensor may begin (True) or end (False), the likeliest first."""
     known = sorted(found)
     here = bisect_right(known, at)
     before = [found[other] for other in reversed(known[max(0, here - PREDICTED) : here])]
     after = [found[other] for other in known[here : here + PREDICTED // 2]]
     if not before:
         yield 0, True
-    seen = set()
-    for place in before:
-        if (edge := place.offset + place.outputs) not in seen:
-            seen.add(edge)
-            yield edge, True
-    if before and known[here - 1] < at - 1:  # what stood between may have been drawn over
-        between = range(known[here - 1] + 1, at)
-        yield before[0].offset + before[0].outputs + sum(_built(sought[k]) for k in between), True
+    edges = dict.fromkeys(place.offset + place.outputs for place in before)
+    yield from ((edge, True) for edge in edges)
+    if before:
+        missing = sought[known[here - 1] + 1 : at]
+        yield from ((next(iter(edges)) + taken, True) for taken in _between(missing, before[0]))
     for place in after:
         yield place.offset, False
         yield place.offset + place.outputs, True
+    if after:
+        missing = sought[at + 1 : known[here]]
+        yield from ((after[0].offset - taken, False) for taken in _between(missing, after[0]))
+
+
+def _between(missing: Sequence[Sought], place: Place) -> set[int]:
+    """How many outputs the tensors on the way to a place may have taken, which are drawn over.
+
+    All of them where a constructor drew them, the matrices where a script did.
+    """
+    built = sum(outputs_taken(one.values.size, one.default) for one in missing if one.default)
+    matrices = [one.values.size for one in missing if one.matrix]
+    drawn = sum(
+        size if place.drawn == "uniform" else outputs_taken(size, _ways(size)[1])
+        for size in matrices
+    )
+    return {built, drawn} - {0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +145,12 @@ class _Search:
     stream: Stream
     reach: int
     tell: Callable[[int, int], None] | None
+    is_late: Callable[[], bool]
 
 
 def _targets(at: int, tensor: Sought, reach: int) -> list[Target]:
     least = math.log2(reach) + MARGIN
     return [target for target in targets_of(at, tensor, moved=NEAR) if target.bits >= least]
-
-
-def _built(tensor: Sought) -> int:
-    return outputs_taken(tensor.values.size, tensor.default) if tensor.default else 0
 
 
 def _search(search: _Search, sought: Sequence[Sought], found: dict[int, Place]) -> None:
@@ -135,7 +160,7 @@ def _search(search: _Search, sought: Sequence[Sought], found: dict[int, Place]) 
     chances = 2.0 * search.reach
     for start in range(0, search.reach, STRETCH):
         pending = [target for target in targets if target.tensor not in found]
-        if not pending:
+        if not pending or search.is_late():
             return
         if search.tell:
             search.tell(start, search.reach)

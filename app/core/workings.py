@@ -7,10 +7,18 @@ from collections.abc import Sequence
 
 from app.core.catalogue import Scheme
 from app.core.context import Site
-from app.core.distributions import Distribution, Orthogonal, TruncatedNormal, Uniform, truncated_std
+from app.core.distributions import (
+    Distribution,
+    Flat,
+    Orthogonal,
+    TruncatedNormal,
+    Uniform,
+    truncated_std,
+)
 from app.core.fans import Fans
+from app.core.patterns import Diagonal
 from app.core.report import Step
-from app.core.scales import fan_of, parameter, quantity, scaled
+from app.core.scales import AXES, fan_of, parameter, quantity, scaled
 from app.core.wording import number
 
 _ORIGINS = {
@@ -22,6 +30,7 @@ _ORIGINS = {
     "fan_in": "inputs of one unit",
     "fan_out": "outputs of one unit",
     "ln(length)": "logarithm of the number of values",
+    "flat_fans": "fan_in + output channels, of the kernel as a matrix",
 }
 
 
@@ -46,8 +55,8 @@ def derivation(
         Nothing where the scheme needs a number of the model that `site` does not know.
     """
     fans, place = Fans(fan_in=fan_in, fan_out=fan_out), site or Site()
-    if scheme.law == "orthogonal":
-        return _orthogonal_steps(scheme, rows=rows or fan_out, columns=fan_in)
+    if scheme.law in AXES:
+        return _steps_of_whole(scheme, rows=rows or fan_out, fans=fans)
     shape = (fan_out,) if scheme.law == "constant" else (fan_out, fan_in)
     law = scaled(scheme, fans, place, shape)
     if law is None:
@@ -129,10 +138,13 @@ def _cut_step(law: TruncatedNormal) -> Step:
 
 def _fixed_steps(scheme: Scheme, law: Distribution) -> tuple[Step, ...]:
     expression = _expression(scheme, "")
-    if isinstance(law, Uniform):
+    if isinstance(law, Flat):
+        root = "√3" if isinstance(law, Uniform) else "√12"
         return (
             Step(symbol="bound", expression=expression, value=law.bound),
-            Step(symbol="std", expression=f"bound/√3 = {number(law.bound)}/√3", value=law.std),
+            Step(
+                symbol="std", expression=f"bound/{root} = {number(law.bound)}/{root}", value=law.std
+            ),
         )
     if isinstance(law, TruncatedNormal):
         shrink = f"{truncated_std(law.cut):.4f}"
@@ -148,9 +160,35 @@ def _fixed_steps(scheme: Scheme, law: Distribution) -> tuple[Step, ...]:
     return (Step(symbol="std", expression=expression, value=law.std),)
 
 
+def _steps_of_whole(scheme: Scheme, *, rows: int, fans: Fans) -> tuple[Step, ...]:
+    """Of a law of the whole tensor."""
+    if scheme.law == "orthogonal":
+        return _orthogonal_steps(scheme, rows=rows, columns=fans.fan_in)
+    if scheme.law == "sparse":
+        expression = f"{number(scheme.scale)}, of the values that are not 0"
+        return (Step(symbol="std", expression=expression, value=scheme.scale),)
+    taps = max(1, fans.fan_out // rows)
+    law = Diagonal(rows=rows, columns=fans.fan_in, taps=taps)
+    inputs = fans.fan_in // taps
+    return (
+        Step(
+            symbol="ones",
+            expression=f"min(outputs, inputs) = min({rows}, {inputs})",
+            value=min(rows, inputs),
+        ),
+        Step(symbol="bound", expression="each of them", value=law.bound),
+        Step(symbol="std", expression="√(p(1-p)), p the share of ones", value=law.std),
+    )
+
+
 def _orthogonal_steps(scheme: Scheme, *, rows: int, columns: int) -> tuple[Step, ...]:
     law = Orthogonal(gain=scheme.gain, rows=rows, columns=columns)
     sides = f"max({rows}, {columns})"
+    if scheme.any_gain:
+        squares = Step(
+            symbol="Σw²/g²", expression=f"min({rows}, {columns})", value=min(rows, columns)
+        )
+        return squares, Step(symbol="std/g", expression=f"1/√{sides}", value=law.std)
     return (
         Step(symbol="gain", expression=scheme.gain_text, value=scheme.gain),
         Step(

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 from app.core.kindred import placed_in_model
 from app.core.layers import EMBEDDING
-from app.core.notices import finding, names, verb
-from app.core.pooling import pattern
+from app.core.notices import called, finding, names, verb
+from app.core.pooling import roles
 from app.core.recipe import Recipe, constant_value, is_weight
 from app.core.report import Finding, Level, TensorReport
 from app.core.wording import count, counted, share
 
 _ON_PURPOSE = re.compile(
     r"lora_b|zero_?conv|zero_?proj|ada_?ln|adaln|modulation|controlnet|gate", re.IGNORECASE
+)
+_LAST = re.compile(
+    r"^(?:.*\.)?(?:final_layer|final_conv|conv_out|proj_out|to_logits)(?:\.linear)?$|^out\.\d+$"
 )
 LEAST_ZEROS = 0.01  # share of a weight's values
 PRODUCT = "the gradient of a product with 0 is 0"
@@ -28,19 +31,25 @@ def zero_weights(recipe: Recipe) -> list[Finding]:
     parts = {p.report.index: p.parts for p in placed_in_model(recipe.reports)}
     ends = _branch_ends(recipe, parts)
     meant = [r for r in zero if _ON_PURPOSE.search(r.name) or r.index in ends]
-    heads = [r for r in zero if r not in meant and "head" in parts[r.index]]
+    heads = [r for r in zero if r not in meant and _is_last(r, parts[r.index])]
     blocking = [r for r in zero if r not in meant and r not in heads]
     return [*_blocking(blocking), *_heads(heads), *_meant(meant)]
 
 
+def _is_last(report: TensorReport, parts: frozenset[str]) -> bool:
+    return "head" in parts or _LAST.search(report.module) is not None
+
+
 def _branch_ends(recipe: Recipe, parts: dict[int, frozenset[str]]) -> set[int]:
-    """Residual projections that are zero in every block: a start, not an accident."""
+    """Weights that are zero in every block, where other weights are not: a start, no accident."""
+    inside = [r for r in recipe.reports if is_weight(r) and "branch" in parts[r.index]]
+    role = roles(inside)
     alike: dict[str, list[TensorReport]] = {}
-    for report in recipe.reports:
-        if is_weight(report) and "residual" in parts[report.index]:
-            alike.setdefault(pattern(report.name), []).append(report)
-    whole = (rs for rs in alike.values() if len(rs) > 1)
-    return {r.index for rs in whole if all(constant_value(r) == 0 for r in rs) for r in rs}
+    for report in inside:
+        alike.setdefault(role[report.index], []).append(report)
+    whole = [rs for rs in alike.values() if all(constant_value(r) == 0 for r in rs)]
+    drawn = any(constant_value(r) is None for rs in alike.values() for r in rs)
+    return {r.index for rs in whole if len(rs) > 1 for r in rs} if drawn else set()
 
 
 def _zero(level: Level, code: str, reports: Sequence[TensorReport], message: str) -> Finding:
@@ -52,8 +61,8 @@ def _blocking(reports: Sequence[TensorReport]) -> list[Finding]:
         return []
     message = (
         f"{names(reports)} {verb(reports, 'holds', 'hold')} only zeros. No signal passes, and no "
-        "gradient reaches the layers before. Fine only at the end of a residual branch; else "
-        f"initialise {verb(reports, 'it', 'them')} again."
+        "gradient reaches the layers before. Fine only at the end of a residual branch or of the "
+        f"network; else initialise {verb(reports, 'it', 'them')} again."
     )
     return [_zero("problem", "all_zero_weight", reports, message)]
 
@@ -114,8 +123,8 @@ def sparse_weights(recipe: Recipe) -> list[Finding]:
     level: Level = "info" if recipe.trained else "warning"
     message = (
         f"{counted(zeros, 'value', 'values')} of {names(sparse)} ({share(zeros / values)}) are "
-        "exactly 0: pruned, masked or drawn by sparse_. Pruned weights need their mask to stay 0 "
-        "in further training."
+        "exactly 0: pruned, masked, clamped or drawn by sparse_. Pruned weights need their mask "
+        "to stay 0 in further training."
     )
     return [finding((level, "sparse_weight"), sparse, message, measured=zeros / values, limit=0.0)]
 
@@ -128,8 +137,8 @@ def dead_units(recipe: Recipe) -> list[Finding]:
         if dead and constant_value(report) is None:
             message = (
                 f"{counted(dead, 'output unit', 'output units')} of {count(report.shape[0])} in "
-                f"{report.name} {'has' if dead == 1 else 'have'} only zero weights: they put out "
-                "their bias whatever comes in. Pruned, or never reached by a gradient."
+                f"{called(report)} {'has' if dead == 1 else 'have'} only zero weights: they put "
+                "out their bias whatever comes in. Pruned, or never reached by a gradient."
             )
             found.append(
                 finding(

@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from app.core import judgement, verdicts
+from app.core import judgement, proofs, verdicts
 from app.core.checkpoint import StoredTensor
 from app.core.histograms import profile
 from app.core.layers import ParameterFacts
 from app.core.matrix import Places
 from app.core.measurement import places_of, warm
-from app.core.report import SCHEMA, Overview, Profile, TensorReport
+from app.core.report import SCHEMA, Candidate, Overview, Profile, TensorReport, TensorRow
+from app.core.settled import settled
 from app.core.sketch import Sketch, sketch
 from app.jobs.parcels import FINDINGS, TODO, Findings, Inventory
 from app.readers.checkpoints import open_checkpoint
-from app.readers.child import Answer
+from app.readers.child import Answer, Stream
 from app.readers.mapped import Mapped, value_dtype, values
 from app.readers.naming import describe
-from app.store.documents import TENSOR, dump, load
+from app.store.documents import TENSOR, dump, inflate, load
 
 __all__ = ["conclude_run", "inspect_file", "measure_part", "warm"]
 
@@ -52,12 +53,13 @@ def measure_part(descriptor: int, arguments: dict[str, Any], progress: Tell) -> 
             measured = measurer.measure(tensor, limit=judgement.limit_of(facts, tensor))
             places = measurer.places(tensor, facts, measured)
             report = judgement.judge(tensor, facts, measured, alpha=todo.alpha, places=places)
+            report = measurer.certified(tensor, report, measured)
             found += (dump(report), measured.to_bytes())
             progress({"done": len(found) // 2})
     return Answer(value=len(todo.tensors), attachments=found)
 
 
-def conclude_run(descriptor: int, arguments: dict[str, int], _progress: Tell) -> Answer:
+def conclude_run(descriptor: int, arguments: dict[str, int], _progress: Tell) -> Stream:
     """The verdict on the findings behind `descriptor`: the overview, final reports attached."""
     size = arguments["document"]
     findings = FINDINGS.validate_json(os.pread(descriptor, size, 0))
@@ -67,21 +69,26 @@ def conclude_run(descriptor: int, arguments: dict[str, int], _progress: Tell) ->
         reports=tuple(_light(report) for report, _ in _measured(descriptor, findings, offset=size)),
         alpha=findings.inventory.alpha,
     )
-    rows, reports = [], []
-    measured = _measured(descriptor, findings, offset=size)
-    for light, (full, packed) in zip(concluded.reports, measured, strict=True):
-        whole = replace(light, histogram=full.histogram, profiles=full.profiles)
-        report = _with_scheme_profile(whole, packed, concluded.summary.main_scheme)
-        rows.append(judgement.row(report))
-        reports.append(dump(report))
-    overview = Overview(
-        schema=SCHEMA,
-        source=findings.source,
-        summary=concluded.summary,
-        findings=tuple(concluded.findings),
-        rows=tuple(rows),
-    )
-    return Answer(value=overview, attachments=reports)
+    rows: list[TensorRow] = []
+
+    def reports() -> Iterator[bytes]:
+        measured = _measured(descriptor, findings, offset=size)
+        for light, (full, packed) in zip(concluded.reports, measured, strict=True):
+            whole = _whole(light, full)
+            report = _with_scheme_profile(whole, packed, concluded.summary.main_scheme)
+            rows.append(judgement.row(report))
+            yield dump(report)
+
+    def overview() -> Overview:
+        return Overview(
+            schema=SCHEMA,
+            source=findings.source,
+            summary=concluded.summary,
+            findings=tuple(concluded.findings),
+            rows=tuple(rows),
+        )
+
+    return Stream(attachments=reports(), value=overview)
 
 
 class _Measurer:
@@ -112,20 +119,45 @@ class _Measurer:
         found = values(self._mapped, tensor)
         return places_of(found, seen, blocks=blocks, threads=self._threads)
 
+    def certified(self, tensor: StoredTensor, report: TensorReport, seen: Sketch) -> TensorReport:
+        """The report of a tensor with what its bits prove."""
+        if not proofs.may_prove(report, low_bits=seen.low_bits):
+            return report
+        return settled(report, proofs.certificate_of(values(self._mapped, tensor), report))
+
 
 def _measured(
     descriptor: int, findings: Findings, *, offset: int
 ) -> Iterator[tuple[TensorReport, bytes]]:
     """Each tensor's report and its packed sketch, one at a time: there may be 20,000."""
     for report, packed in findings.sizes:
-        document = os.pread(descriptor, report, offset)
+        document = inflate(os.pread(descriptor, report, offset))
         yield load(TENSOR, document), os.pread(descriptor, packed, offset + report)
         offset += report + packed
 
 
 def _light(report: TensorReport) -> TensorReport:
-    """The report without what is only drawn, and so no part of a verdict."""
-    return replace(report, histogram=None, profiles=())
+    """The report with what a verdict on the model looks at: thousands are held at once."""
+    return replace(report, histogram=None, profiles=(), candidates=_surviving(report))
+
+
+def _surviving(report: TensorReport) -> tuple[Candidate, ...]:
+    return tuple(one for one in report.candidates if one.rejected_by is None)
+
+
+def _whole(light: TensorReport, full: TensorReport) -> TensorReport:
+    """The report that became of a light one, with all that was left out of it."""
+    candidates = full.candidates
+    if light.candidates != _surviving(full):  # the model's own scheme now stands first
+        refused = (one for one in full.candidates if one.rejected_by is not None)
+        candidates = (*light.candidates, *refused)
+    return replace(
+        light,
+        histogram=full.histogram,
+        profiles=full.profiles,
+        candidates=candidates,
+        sentence=proofs.sentence_of(light),
+    )
 
 
 def _with_scheme_profile(

@@ -20,6 +20,7 @@ VERSION: Final = "1"
 
 ANALYSES: Final = "analyses"
 PARTS: Final = "parts"
+GPU: Final = "gpu"  # parts for a worker that has one
 CANCELLED: Final = (
     dbos_error.DBOSAwaitedWorkflowCancelledError,
     dbos_error.DBOSWorkflowCancelledError,
@@ -28,6 +29,7 @@ CANCELLED: Final = (
 ANALYSIS: Final = "analysis"  # workflow names
 PART: Final = "part"
 SEED: Final = "seed"
+PROPAGATION: Final = "propagation"
 
 
 def prepare(settings: Settings) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,17 +15,22 @@ from dbos import DBOS, DBOSClient, WorkflowStatus
 
 from app.errors import ChildLost, InitscopeError
 from app.jobs import engine, slots
+from app.jobs.edge import Edge
 from app.jobs.submit import enqueue
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.facts import Failure, Run
+from app.store.reserve import Reserve
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
 log = logging.getLogger(__name__)
 
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+LOST_SECONDS = 30.0  # far longer than a job takes to begin or to have its end written
+CARRIED = frozenset({engine.ANALYSIS, engine.PART, engine.SEED})  # inside of Edge.carrying
 KEPT = timedelta(hours=1)  # what DBOS wrote of an ended job, for a look at what went wrong
+FILES_KEPT = timedelta(days=1)  # for an analysis to be asked of them
 SWEPT_AT_ONCE = 200
 
 
@@ -37,16 +45,21 @@ class Keeper:
         *,
         folder: Path,
         slot: slots.Slot,
+        edge: Edge,
     ) -> None:
         self._client = client
         self._attempts = attempts
         self._seeds = seeds
         self._folder = folder
         self._slot = slot
+        self._edge = edge
+        self._reserve = Reserve(folder.parent)
+        self._missed: dict[str, float] = {}  # own jobs that nobody carries, and since when
 
     async def look(self) -> None:
         """One round."""
         self._slot.beat()
+        await asyncio.to_thread(self._reserve.lay_in)
         await self._take_over()
         await self._settle()
         await self._settle_seeds()
@@ -57,6 +70,7 @@ class Keeper:
         pending = await self._client.list_workflows_async(
             status="PENDING", app_version=engine.VERSION, load_input=False, load_output=False
         )
+        self._miss([one for one in pending if one.executor_id == self._slot.name])
         names = {one.executor_id or "" for one in pending} - {self._slot.name}
         for name in sorted(name for name in names if self._slot.is_neighbour(name)):
             with slots.held_if_dead(self._folder, name) as dead:
@@ -64,6 +78,21 @@ class Keeper:
                     log.warning("Worker %s is gone; its jobs go on elsewhere", name)
                     # Public resume_workflows would forget the attempts and the queue.
                     await asyncio.to_thread(DBOS._recover_pending_workflows, [name])
+
+    def _miss(self, own: Sequence[WorkflowStatus]) -> None:
+        now = time.monotonic()
+        jobs = [one.workflow_id for one in own if one.name in CARRIED]
+        lost = [job for job in jobs if not self._edge.carries(job)]
+        self._missed = {job: self._missed.get(job, now) for job in lost}
+
+    @property
+    def lost(self) -> bool:
+        """Whether a job of this process got lost: its end could not be written, for example.
+
+        Such a job goes on only when the process starts anew.
+        """
+        oldest = min(self._missed.values(), default=math.inf)
+        return time.monotonic() - oldest > LOST_SECONDS
 
     async def _settle(self) -> None:
         """Bring runs in line whose job ended, was lost or belongs to another version."""
@@ -112,7 +141,7 @@ class Keeper:
         """Delete what the queue wrote of jobs that ended a while ago; reports stay."""
         before = (datetime.now(UTC) - KEPT).isoformat()
         old = await self._client.list_workflows_async(
-            name=[engine.ANALYSIS, engine.SEED],
+            name=[engine.ANALYSIS, engine.SEED, engine.PROPAGATION],
             status=ENDED,
             completed_before=before,
             load_input=False,
@@ -128,7 +157,12 @@ class Keeper:
 
 
 async def tidy_blobs(runs: Runs, blobs: Blobs) -> None:
-    """Remove what interrupted uploads left in the blob folder more than a day ago."""
+    """Remove what interrupted uploads left in the blob folder, and files that nobody analysed.
+
+    Both only when they are older than a day.
+    """
+    for sha256 in await runs.forget(before=datetime.now(UTC) - FILES_KEPT):
+        await runs.release(sha256, blobs.delete)
     for sha256 in await asyncio.to_thread(blobs.sweep):
         await runs.release(sha256, blobs.delete)
 

@@ -50,7 +50,7 @@ class Concluded:
     """The report of one file."""
 
     overview: Overview
-    reports: tuple[bytes, ...]  # JSON of each TensorReport: there may be thousands
+    reports: tuple[bytes, ...]  # JSON of each TensorReport, Deflated: there may be thousands
 
 
 INVENTORY = TypeAdapter(Inventory)

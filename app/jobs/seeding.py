@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,10 +38,12 @@ from app.store.names import tidy
 __all__ = ["SeedReport", "SeedRow", "find_seeds", "recover_seeds", "warm"]
 
 TASK: Final = "app.jobs.seeding:recover_seeds"
+PATIENCE: Final = 0.9  # of the time that a child has, for the search
 ALPHA: Final = 0.001  # of the tests that say which laws come into question
-# A TransformerEncoder copies its first layer; MultiheadAttention's output layer draws its bias
-# before it is set to 0.
+# A TransformerEncoder, which has such a weight, copies its first layer; MultiheadAttention's output
+# layer draws its bias before it is set to 0.
 COPIED: Final = re.compile(r"(^|\.)layers\.[1-9]\d*\.")
+OF_ENCODER: Final = "self_attn.in_proj_weight"
 ZEROED: Final = "out_proj.bias"
 
 sandbox.preload("app.jobs.seeding:warm")
@@ -73,6 +76,7 @@ class SeedReport:
     left_out: int  # buffers, optimizer state, and tensors that share their elements
     seeds_tried: int  # one by one
     seeds_in_all: int
+    complete: bool  # whether there was time for the whole search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,7 @@ def find_seeds(
         answer = sandbox.run(
             TASK,
             descriptor=descriptor,
-            arguments={"name": tidy(path.name), "full": full, "threads": threads},
+            arguments=asked_of(path.name, settings, full=full, threads=threads),
             limits=sandbox.Limits(
                 memory_bytes=settings.child_memory_bytes,
                 seconds=settings.part_seconds,
@@ -123,12 +127,19 @@ def find_seeds(
     return checked(REPORT, answer.value)
 
 
+def asked_of(name: str, settings: Settings, *, full: bool, threads: int) -> dict[str, Any]:
+    """What the child is asked: it ends its search itself, a little before it would be ended."""
+    seconds = PATIENCE * settings.part_seconds
+    return {"name": tidy(name), "full": full, "threads": threads, "seconds": seconds}
+
+
 def recover_seeds(descriptor: int, arguments: dict[str, Any], progress: Tell) -> SeedReport:
     """The child's side: the seeds behind the file of a descriptor.
 
     Raises:
         Refused: If it is no checkpoint that can be read, or holds no tensors.
     """
+    end = time.monotonic() + arguments["seconds"]
     checkpoint = open_checkpoint(descriptor)
     with Mapped(descriptor) as mapped:
         candidates = list(_candidates(checkpoint, mapped, progress))
@@ -140,6 +151,7 @@ def recover_seeds(descriptor: int, arguments: dict[str, Any], progress: Tell) ->
             on_progress=lambda step, done, total: progress(
                 {"step": step, "done": done, "total": total}
             ),
+            is_late=lambda: time.monotonic() > end,
         )
     origins = {origin.index: origin for origin in found.tensors}
     origins |= {one.index: one for one in candidates if isinstance(one, Origin)}
@@ -153,6 +165,7 @@ def recover_seeds(descriptor: int, arguments: dict[str, Any], progress: Tell) ->
         left_out=len(checkpoint.tensors) - len(rows),
         seeds_tried=found.seeds_tried,
         seeds_in_all=SEEDS,
+        complete=found.complete,
     )
 
 
@@ -162,6 +175,7 @@ def _candidates(
     """Each parameter to be sought, or why it cannot be."""
     facts = describe(checkpoint)
     total = len(checkpoint.tensors)
+    cloned = any(tensor.name.endswith(OF_ENCODER) for tensor in checkpoint.tensors)
     for tensor, known in zip(checkpoint.tensors, facts, strict=True):
         progress({"step": "reading", "done": tensor.index, "total": total})
         if not judgement.is_judged(known, tensor):
@@ -169,10 +183,12 @@ def _candidates(
         if tensor.dtype != "float32":
             yield _excused(tensor, f"{tensor.dtype} draws have rules of their own")
             continue
-        yield _sought(tensor, known, mapped)
+        yield _sought(tensor, known, mapped, copied=cloned and bool(COPIED.search(tensor.name)))
 
 
-def _sought(tensor: StoredTensor, known: ParameterFacts, mapped: Mapped) -> Sought | Origin:
+def _sought(
+    tensor: StoredTensor, known: ParameterFacts, mapped: Mapped, *, copied: bool
+) -> Sought | Origin:
     stored = values(mapped, tensor)
     limit = judgement.limit_of(known, tensor)
     seen = sketch(stored, dtype=value_dtype(tensor), limit=limit)
@@ -189,9 +205,10 @@ def _sought(tensor: StoredTensor, known: ParameterFacts, mapped: Mapped) -> Soug
         stds=_scales(report, "normal"),
         excuse=excuse(stored, report),
         default=_default_draw(tensor, report),
+        filled=report.default is not None and report.default.law == "constant",
         as_default="torch_default" in report.schemes,
         matrix=len(tensor.shape) > 1,
-        copied=bool(COPIED.search(tensor.name)),
+        copied=copied,
     )
 
 
@@ -246,7 +263,8 @@ def headline(report: SeedReport) -> str:
     """What was found, in a sentence."""
     drawn = counted(len(report.tensors), "tensor")
     if not report.seeds:
-        return f"No seed was found that drew any of {drawn}."
+        late = "" if report.complete else " before the search's time was over"
+        return f"No seed was found that drew any of {drawn}{late}."
     found = report.seeds[0]
     rows = {row.origin.index: row for row in report.tensors}
     in_order = list(found.order) == sorted(found.order)

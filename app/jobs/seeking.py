@@ -16,6 +16,7 @@ from app.jobs.seeding import (
     SeedReport,
     Step,
     as_document,
+    asked_of,
     checked,
     headline,
 )
@@ -82,11 +83,9 @@ class Seeker:
         answer = await sandbox.run_async(
             TASK,
             descriptor=descriptor,
-            arguments={
-                "name": search.name,
-                "full": search.full,
-                "threads": self.settings.threads,
-            },
+            arguments=asked_of(
+                search.name, self.settings, full=search.full, threads=self.settings.threads
+            ),
             limits=sandbox.Limits(
                 memory_bytes=self.settings.child_memory_bytes,
                 seconds=self.settings.part_seconds,

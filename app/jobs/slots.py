@@ -14,6 +14,8 @@ from app.config import Settings
 
 FOLDER = "workers"  # of the lock files, in the data folder
 MOST = 256
+MISSED_BEATS = 4  # signs of life a worker may miss while its machine is busy
+GPU = "gpu@"  # begins the names of workers of the gpu queue; no host's name holds an @
 
 
 class Slot:
@@ -26,7 +28,7 @@ class Slot:
 
     def is_neighbour(self, name: str) -> bool:
         """Whether a name belongs to a worker of this machine."""
-        return name.rpartition("-")[0] == self.name.rpartition("-")[0]
+        return _machine(name) == _machine(self.name)
 
     def beat(self) -> None:
         """Leave a sign of life."""
@@ -37,13 +39,14 @@ class Slot:
         os.close(self._descriptor)
 
 
-def place(settings: Settings) -> str:
-    """What the names of this machine's workers begin with.
+def place(settings: Settings, *, queue: str = "cpu") -> str:
+    """What the names of this machine's workers of a queue begin with.
 
     Locks tell of the workers on this machine only, so where several machines may share a
     database each keeps to names of its own.
     """
-    return "local" if settings.database.startswith("sqlite") else socket.gethostname()
+    machine = "local" if settings.database.startswith("sqlite") else socket.gethostname()
+    return f"{GPU}{machine}" if queue == "gpu" else machine
 
 
 def claim(folder: Path, prefix: str) -> Slot:
@@ -74,10 +77,24 @@ def held_if_dead(folder: Path, name: str) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def alive(folder: Path, *, within_seconds: float) -> int:
-    """How many workers gave a sign of life in the last `within_seconds`."""
+def alive(folder: Path, *, within_seconds: float, queue: str = "cpu") -> int:
+    """How many workers of a queue gave a sign of life in the last `within_seconds`."""
     oldest = time.time() - within_seconds
-    return sum(path.stat().st_mtime >= oldest for path in folder.glob("*-*"))
+    beats = [
+        path.stat().st_mtime
+        for path in folder.glob("*-*")
+        if path.name.startswith(GPU) == (queue == "gpu")
+    ]
+    return sum(beat >= oldest for beat in beats)
+
+
+def patience_seconds(settings: Settings) -> float:
+    """How long a worker may be silent before it counts as gone."""
+    return MISSED_BEATS * settings.heartbeat_seconds
+
+
+def _machine(name: str) -> str:
+    return name.removeprefix(GPU).rpartition("-")[0]
 
 
 def _lock(path: Path) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import IO, Any, Final, TypeVar
@@ -16,11 +16,12 @@ from app.core.report import Source
 from app.errors import ChildLost, NoTensors
 from app.jobs.parcels import INVENTORY, Concluded, Findings, Inventory, Todo
 from app.readers import sandbox
-from app.store.documents import OVERVIEW, TENSOR, dump, load
+from app.store.documents import OVERVIEW, TENSOR, deflate, dump, load
 from app.store.facts import Measured
 
 TASKS: Final = "app.jobs.analysis"
-CONCLUSION_BYTES: Final = 256 * 2**20  # of the overview; the reports come back little larger
+CONCLUSION_BYTES: Final = 256 * 2**20  # of the overview
+INFLATED: Final = 20  # times as long as it is deflated a report is at most; usually 8 times
 
 sandbox.preload(f"{TASKS}:warm")
 
@@ -89,35 +90,35 @@ class Stages:
         wanted = [tensor.index for tensor in todo.tensors]
         if not len(reports) == len(sketches) == len(wanted):
             raise ChildLost(reason="its measurements are not of the tensors asked for")
-        sound = await asyncio.to_thread(_reports, reports, wanted)
+        # They are read again in a child alone: what `conclude` gives back is checked.
+        packed = await asyncio.to_thread(lambda: [deflate(report) for report in reports])
         return [
             Measured(index=index, report=report, sketch=sketch)
-            for index, report, sketch in zip(wanted, sound, sketches, strict=True)
+            for index, report, sketch in zip(wanted, packed, sketches, strict=True)
         ]
 
     async def conclude(
         self, source: Source, inventory: Inventory, measured: Sequence[Measured]
     ) -> Concluded:
         """The verdict on a file whose parts are all measured."""
-        pairs = [(one.report, one.sketch or b"") for one in measured]
+        pairs = [(deflate(one.report), one.sketch or b"") for one in measured]
         sizes = tuple((len(report), len(sketch)) for report, sketch in pairs)
         document = dump(Findings(source=source, inventory=inventory, sizes=sizes))
+        reports = _Reports([one.index for one in measured])
         with tempfile.TemporaryFile() as file:
-            await asyncio.to_thread(_write, file, [document, *chain.from_iterable(pairs)])
+            await asyncio.to_thread(_write, file, chain([document], chain.from_iterable(pairs)))
             answer = await sandbox.run_async(
                 f"{TASKS}:conclude_run",
                 descriptor=file.fileno(),
                 arguments={"document": len(document)},
                 limits=replace(
                     self._limits(self._settings.part_seconds),
-                    answer_bytes=CONCLUSION_BYTES + 2 * sum(len(report) for report, _ in pairs),
+                    answer_bytes=CONCLUSION_BYTES + INFLATED * sum(len(one) for one, _ in pairs),
                 ),
+                on_attachment=reports.take,
             )
-        if len(answer.attachments) != len(measured):
-            raise ChildLost(reason="its report is not of the tensors measured")
-        indices = [one.index for one in measured]
-        sound = await asyncio.to_thread(_reports, answer.attachments, indices)
-        return Concluded(overview=_checked(OVERVIEW, answer.value), reports=tuple(sound))
+        overview = _checked(OVERVIEW, answer.value)
+        return Concluded(overview=overview, reports=reports.all())
 
     def _limits(self, seconds: int) -> sandbox.Limits:
         return sandbox.Limits(
@@ -137,20 +138,29 @@ def _checked(adapter: TypeAdapter[Fact], value: object) -> Fact:
         raise ChildLost(reason="its answer made no sense") from problem
 
 
-def _reports(documents: Sequence[bytes], indices: Sequence[int]) -> list[bytes]:
-    """The same reports, each known to be of its tensor and written by this process."""
-    sound = []
-    for document, index in zip(documents, indices, strict=True):
+class _Reports:
+    """A file's reports as they come, each known to be of its tensor and written by this process."""
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        self._indices = indices
+        self._sound: list[bytes] = []
+
+    def take(self, document: bytes) -> None:
         try:
             report = load(TENSOR, document)
         except ValidationError as problem:
             raise ChildLost(reason="a report made no sense") from problem
-        if report.index != index:
+        place = len(self._sound)
+        if place >= len(self._indices) or report.index != self._indices[place]:
             raise ChildLost(reason="a report is not of its tensor")
-        sound.append(dump(report))
-    return sound
+        self._sound.append(deflate(dump(report)))
+
+    def all(self) -> tuple[bytes, ...]:
+        if len(self._sound) != len(self._indices):
+            raise ChildLost(reason="its report is not of the tensors measured")
+        return tuple(self._sound)
 
 
-def _write(file: IO[bytes], chunks: Sequence[bytes]) -> None:
+def _write(file: IO[bytes], chunks: Iterable[bytes]) -> None:
     file.writelines(chunks)
     file.flush()

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOSClient
 
 from app.config import Settings
-from app.errors import NotFound
+from app.errors import DiskFull, NoGpuWorker, NotFound
 from app.jobs import engine, slots
 from app.store.blobs import Blobs
-from app.store.facts import Run, SeedSearch
+from app.store.facts import Propagation, Run, SeedSearch
+from app.store.propagations import Asked, Propagations, asked_of
+from app.store.reserve import Reserve, is_full
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
 LOOK_SECONDS = 0.25  # between looks at a run that is followed
-MISSED_BEATS = 4  # signs of life a worker may miss while its machine is busy
+Result = TypeVar("Result")
+Seen = TypeVar("Seen", Run, Propagation)
 
 
 class Submitter:
     """The web's door to the workers; `engine.prepare` must have run once before."""
 
-    def __init__(self, settings: Settings, runs: Runs, blobs: Blobs, seeds: Seeds) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        runs: Runs,
+        blobs: Blobs,
+        seeds: Seeds,
+        propagations: Propagations,
+    ) -> None:
         self._settings = settings
         self._runs = runs
         self._seeds = seeds
+        self._propagations = propagations
         self._blobs = blobs
+        self._reserve = Reserve(settings.data_dir)
         self._client: DBOSClient = engine.client(settings)
 
     async def submit(self, file: str) -> Run:
@@ -59,9 +72,11 @@ class Submitter:
             NotFound: If there is no such run.
         """
         before = await self._runs.run(run)
-        after = await self._runs.cancel(run)
+        after = await self._with_room(lambda: self._runs.cancel(run))
         if not before.finished:
-            await self._client.cancel_workflow_async(before.job, cancel_children=True)
+            await self._with_room(
+                lambda: self._client.cancel_workflow_async(before.job, cancel_children=True)
+            )
         return after
 
     async def seek(self, run: str, *, full: bool) -> SeedSearch:
@@ -104,27 +119,92 @@ class Submitter:
         if orphan is not None:
             await self._runs.release(orphan, self._blobs.delete)
 
+    async def propagate(self, asked: Asked, *, again: bool = False) -> Propagation:
+        """The measurement of an order: the one that exists, else a new one on the queue.
+
+        Args:
+            asked: The order and its files.
+            again: Whether to measure once more what has a report.
+
+        Raises:
+            NotFound: If one of the files does not exist.
+            NoGpuWorker: If the order asks for a GPU and no worker has one.
+        """
+        if asked.order.device == "cuda" and not await self.workers_alive(queue="gpu"):
+            raise NoGpuWorker(seconds=f"{self.patience_seconds:g}")
+        return await self._propagations.accept(
+            asked, again=again, enqueue=self._enqueue_propagation
+        )
+
+    async def propagate_again(self, propagation: str) -> Propagation:
+        """The measurement, made once more unless it is on its way; errors as of `propagate`."""
+        found = await self._propagations.propagation(propagation)
+        return await self.propagate(asked_of(found), again=True)
+
+    async def cancel_propagation(self, propagation: str) -> Propagation:
+        """The measurement after its cancellation; one that had finished stays as it is.
+
+        Raises:
+            NotFound: If there is no such measurement.
+        """
+        found = await self._propagations.propagation(propagation)
+        if not found.finished:
+            await self._with_room(lambda: self._propagations.cancelled(found.job))
+            await self._with_room(
+                lambda: self._client.cancel_workflow_async(found.job, cancel_children=True)
+            )
+        return await self._propagations.propagation(propagation)
+
+    async def delete_propagation(self, propagation: str) -> None:
+        """Remove a measurement, calling it off first; files that nothing else needs go with it.
+
+        Raises:
+            NotFound: If there is no such measurement.
+        """
+        await self.cancel_propagation(propagation)
+        for orphan in await self._propagations.delete(propagation):
+            await self._runs.release(orphan, self._blobs.delete)
+
+    async def propagation_events(self, propagation: str) -> AsyncIterator[Propagation]:
+        """The measurement now, then after each change, until it has finished or is gone.
+
+        Raises:
+            NotFound: If there is no such measurement at the start.
+        """
+        async for now in _changes(lambda: self._propagations.propagation(propagation)):
+            yield now
+
     async def events(self, run: str) -> AsyncIterator[Run]:
         """The run now, then each time that it has changed, until it has finished or is gone.
 
         Raises:
             NotFound: If there is no such run at the start.
         """
-        last = await self._runs.run(run)
-        yield last
-        with contextlib.suppress(NotFound):
-            while not last.finished:
-                await asyncio.sleep(LOOK_SECONDS)
-                now = await self._runs.run(run)
-                if now != last:
-                    yield now
-                last = now
+        async for now in _changes(lambda: self._runs.run(run)):
+            yield now
 
-    async def workers_alive(self) -> int:
-        """How many workers of this machine gave a sign of life lately; 0: nothing will be done."""
+    async def workers_alive(self, *, queue: str = "cpu") -> int:
+        """How many workers of a queue gave a sign of life lately; 0: nothing will be done."""
         folder = self._settings.data_dir / slots.FOLDER
-        within = MISSED_BEATS * self._settings.heartbeat_seconds
-        return await asyncio.to_thread(slots.alive, folder, within_seconds=within)
+        return await asyncio.to_thread(
+            slots.alive, folder, within_seconds=self.patience_seconds, queue=queue
+        )
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long a worker may be silent before it counts as gone."""
+        return slots.patience_seconds(self._settings)
+
+    async def _with_room(self, write: Callable[[], Awaitable[Result]]) -> Result:
+        """The result of a write that a full disk may not hinder: it takes from the reserve.
+
+        Raises:
+            DiskFull: If the reserve is spent, too.
+        """
+        with contextlib.suppress(DiskFull):
+            return await _kept(write)
+        await asyncio.to_thread(self._reserve.spend)
+        return await _kept(write)
 
     async def close(self) -> None:
         """Let go of the queue."""
@@ -132,6 +212,9 @@ class Submitter:
 
     def _enqueue(self, connection: sa.Connection, run: Run) -> None:
         enqueue(self._client, connection, run)
+
+    def _enqueue_propagation(self, connection: sa.Connection, job: str) -> None:
+        enqueue_propagation(self._client, connection, job)
 
     def _enqueue_seed(self, connection: sa.Connection, job: str) -> None:
         self._client.enqueue_in_transaction(
@@ -146,6 +229,27 @@ class Submitter:
         )
 
 
+async def _changes(look: Callable[[], Awaitable[Seen]]) -> AsyncIterator[Seen]:
+    last = await look()
+    yield last
+    with contextlib.suppress(NotFound):
+        while not last.finished:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = await look()
+            if now != last:
+                yield now
+            last = now
+
+
+async def _kept(write: Callable[[], Awaitable[Result]]) -> Result:
+    try:
+        return await write()
+    except sa.exc.DBAPIError as problem:  # the queue's own; the store's tell it themselves
+        if is_full(problem):
+            raise DiskFull from problem
+        raise
+
+
 def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:
     """Put a run's job on the queue inside the caller's transaction."""
     client.enqueue_in_transaction(
@@ -157,4 +261,18 @@ def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:
             "app_version": engine.VERSION,
         },
         run.job,
+    )
+
+
+def enqueue_propagation(client: DBOSClient, connection: sa.Connection, job: str) -> None:
+    """Put a measurement's job on the queue inside the caller's transaction."""
+    client.enqueue_in_transaction(
+        connection,
+        {
+            "queue_name": engine.ANALYSES,  # it only hands out work
+            "workflow_name": engine.PROPAGATION,
+            "workflow_id": job,
+            "app_version": engine.VERSION,
+        },
+        job,
     )

@@ -8,90 +8,139 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Awaitable, Callable
 
 from dbos import DBOS
 
 from app.config import Settings
+from app.errors import DiskFull
 from app.jobs import engine, slots
 from app.jobs.desk import Desk
+from app.jobs.edge import Edge
 from app.jobs.extra import require_worker_extra
+from app.jobs.flows import register_propagation
 from app.jobs.keeper import Keeper, tidy_blobs
+from app.jobs.propagating import Propagator
 from app.jobs.seeking import Seeker
+from app.jobs.tending import Tender
 from app.jobs.workflows import register
 from app.readers import sandbox
 from app.store import database
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
+from app.store.propagations import Propagations
+from app.store.reserve import Reserve, is_full
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
 log = logging.getLogger(__name__)
 
-ANALYSES_AT_ONCE = 16  # each only waits for its parts
-PARTS_AT_ONCE = 1
+AT_ONCE = {engine.ANALYSES: 16, engine.PARTS: 1, engine.GPU: 1}  # analyses only wait for parts
+LISTENED = {"cpu": [engine.ANALYSES, engine.PARTS], "gpu": [engine.GPU]}
+TIDY_SECONDS = 3600.0
 
 
-async def work(settings: Settings) -> None:
-    """Carry jobs for ever."""
+async def work(settings: Settings, *, queue: str = "cpu", device: str = "cpu") -> None:
+    """Carry jobs for ever.
+
+    Args:
+        settings: Of the app.
+        queue: "cpu" for all that needs no GPU, "gpu" for large measurements alone.
+        device: That measurements run on: "cpu", "cuda" or "cuda:N".
+    """
     require_worker_extra()
     await asyncio.to_thread(engine.prepare, settings)
     folder = settings.data_dir / slots.FOLDER
-    slot = slots.claim(folder, slots.place(settings))
-    engine_ = database.connect(settings)
-    attempts, seeds = Attempts(engine_), Seeds(engine_)
+    slot = slots.claim(folder, slots.place(settings, queue=queue))
+    tables, edge = database.connect(settings), Edge(Reserve(settings.data_dir))
+    attempts, seeds, propagations = Attempts(tables), Seeds(tables), Propagations(tables)
     blobs = Blobs(settings.data_dir / "blobs")
-    walls = await asyncio.to_thread(sandbox.strength)  # and the first child, which loads slowly
-    missing = [wall for wall, stands in walls.items() if not stands]
+    await asyncio.to_thread(_see_walls)
+    desk, seeker = Desk(settings, attempts, blobs), Seeker(settings, seeds, blobs)
+    propagator = Propagator(settings, propagations, blobs, device=device, queue=queue)
+    turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
+
+    def register_all() -> None:
+        register(desk, seeker, edge, turn)
+        register_propagation(propagator, turn, edge)
+
+    await _launch(settings, register_all, executor=slot.name, queue=queue)
+    tender = Tender(engine.client(settings), propagations, settings)
+    keeper = Keeper(engine.client(settings), attempts, seeds, folder=folder, slot=slot, edge=edge)
+    await _tend(keeper, tender, Runs(tables), blobs, seconds=settings.heartbeat_seconds)
+    log.error("A job got lost, so this worker ends; the next one takes the job up")
+    os._exit(1)
+
+
+def _see_walls() -> None:
+    """Start the first child, which loads slowly, and say which walls stand around it."""
+    missing = [wall for wall, stands in sandbox.strength().items() if not stands]
     if missing:
         log.warning("This machine's sandbox lacks: %s", ", ".join(missing))
-    desk, seeker = Desk(settings, attempts, blobs), Seeker(settings, seeds, blobs)
-    await _launch(settings, desk, seeker, executor=slot.name)
-    await tidy_blobs(Runs(engine_), blobs)
-    keeper = Keeper(engine.client(settings), attempts, seeds, folder=folder, slot=slot)
-    while True:
-        await _look(keeper)
-        await asyncio.sleep(settings.heartbeat_seconds)
 
 
-async def _look(keeper: Keeper) -> None:
+async def _tend(
+    keeper: Keeper, tender: Tender, runs: Runs, blobs: Blobs, *, seconds: float
+) -> None:
+    """Look after the queue until a job got lost."""
+    tidied = -math.inf
+    while not keeper.lost:
+        await _look(keeper.look())
+        await _look(tender.look())
+        if time.monotonic() - tidied > TIDY_SECONDS:
+            await _look(tidy_blobs(runs, blobs))
+            tidied = time.monotonic()
+        await asyncio.sleep(seconds)
+
+
+async def _look(work: Awaitable[None]) -> None:
     try:
-        await keeper.look()
-    except Exception:
+        await work
+    except Exception as failure:
+        if is_full(failure) or isinstance(failure, DiskFull):
+            log.warning("The disk is full, so the queue is not looked after")
+            return
         log.exception("Looking after the queue failed; it is tried again")
 
 
-async def _launch(settings: Settings, desk: Desk, seeker: Seeker, *, executor: str) -> None:
+async def _launch(
+    settings: Settings, register_workflows: Callable[[], None], *, executor: str, queue: str
+) -> None:
     engine.expect_cancellations()
     DBOS(config=engine.config(settings, executor=executor))
-    register(desk, seeker)
-    DBOS.listen_queues([engine.ANALYSES, engine.PARTS])
+    register_workflows()
+    DBOS.listen_queues(LISTENED[queue])
     DBOS.launch()
-    for queue, at_once in ((engine.ANALYSES, ANALYSES_AT_ONCE), (engine.PARTS, PARTS_AT_ONCE)):
+    for name, at_once in AT_ONCE.items():
         await DBOS.register_queue_async(
-            queue,
+            name,
             worker_concurrency=at_once,
             polling_interval_sec=settings.poll_seconds,
             on_conflict="always_update",
         )
 
 
-def main(settings: Settings, *, with_parent: bool) -> int:
+def main(settings: Settings, *, with_parent: bool, queue: str = "cpu", device: str = "cpu") -> int:
     """Be a worker.
 
     Args:
         settings: Of the app.
         with_parent: End when standard input does: the process that started this one is gone.
+        queue: As of `work`.
+        device: As of `work`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    asyncio.run(work(settings))
+    asyncio.run(work(settings, queue=queue, device=device))
     return 0
 
 

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
 from dbos import error as dbos_error
 
-from app.errors import Cancelled, ChildLost, InitscopeError
+from app.errors import Cancelled, ChildLost
 from app.jobs import engine
 from app.jobs.desk import CHILD_TRIES, Desk
+from app.jobs.edge import Edge, Outcome, outcome_of
 from app.jobs.seeking import Seeker
 from app.store.facts import Failure
-
-log = logging.getLogger(__name__)
 
 PART_RECOVERIES = 3  # a part is given up when it has ended its worker once more than that
 RESULT_SECONDS = 0.1  # between looks at a part that another worker measures
 
-Outcome: TypeAlias = dict[str, Any]  # {"parts": 3}, {} or {"error": {"code", "message", "hint"}}
 PartWorkflow: TypeAlias = Callable[[str, str, int], Coroutine[Any, Any, Outcome]]
 
 
-def register(desk: Desk, seeker: Seeker) -> None:
+def register(desk: Desk, seeker: Seeker, edge: Edge, turn: asyncio.Lock) -> None:
     """Make the workflows known to DBOS; before its launch."""
-    turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
-    _register_analysis(desk, turn)
-    _register_seed(seeker, turn)
+    _register_analysis(desk, turn, edge)
+    _register_seed(seeker, turn, edge)
 
 
-def _register_seed(seeker: Seeker, turn: asyncio.Lock) -> None:
+def _register_seed(seeker: Seeker, turn: asyncio.Lock, edge: Edge) -> None:
     seconds = 2 * seeker.settings.part_seconds
 
     @DBOS.step(name="seek", preemptible=True, timeout_seconds=seconds)
     async def seek(job: str) -> Outcome:
-        return await _told(seeker.seek(job))
+        return await edge.told(seeker.seek(job))
 
     @DBOS.step(name="fail_seed")
     async def fail(job: str, error: dict[str, str]) -> bool:
@@ -45,20 +41,21 @@ def _register_seed(seeker: Seeker, turn: asyncio.Lock) -> None:
 
     @DBOS.workflow(name=engine.SEED, max_recovery_attempts=PART_RECOVERIES)
     async def seed(job: str) -> Outcome:
-        async with turn:
-            outcome = await _told(seek(job))
-        if "error" in outcome:
-            await fail(job, outcome["error"])
-        return outcome
+        with edge.carrying(DBOS.workflow_id):
+            async with turn:
+                outcome = await edge.told(seek(job))
+            if "error" in outcome:
+                await fail(job, outcome["error"])
+            return outcome
 
 
-def _register_analysis(desk: Desk, turn: asyncio.Lock) -> None:
+def _register_analysis(desk: Desk, turn: asyncio.Lock, edge: Edge) -> None:
     # The child's own clock ends it first; this one is for a worker that lost sight of it.
     seconds = 2 * CHILD_TRIES * max(desk.settings.part_seconds, desk.settings.inspect_seconds)
 
     @DBOS.step(name="stage", preemptible=True, timeout_seconds=seconds)
     async def stage(job: str, name: str, number: int) -> Outcome:
-        return await _told(desk.work(job, name, number))
+        return await edge.told(desk.work(job, name, number))
 
     @DBOS.step(name="fail")
     async def fail(job: str, error: dict[str, str]) -> bool:
@@ -66,31 +63,33 @@ def _register_analysis(desk: Desk, turn: asyncio.Lock) -> None:
 
     @DBOS.workflow(name=engine.PART, max_recovery_attempts=PART_RECOVERIES)
     async def part(job: str, name: str, number: int) -> Outcome:
-        async with turn:
-            return await _told(stage(job, name, number))
+        with edge.carrying(DBOS.workflow_id):
+            async with turn:
+                return await edge.told(stage(job, name, number))
 
     # It only hands out work, so however often the service restarts in a long analysis is fine.
     @DBOS.workflow(name=engine.ANALYSIS, max_recovery_attempts=None)
     async def analysis(job: str) -> Outcome:
-        outcome = await _all_stages(job, part)
-        if "error" in outcome:
-            await fail(job, outcome["error"])
-        return outcome
+        with edge.carrying(DBOS.workflow_id):
+            outcome = await edge.told(_all_stages(job, part))
+            if "error" in outcome:
+                await fail(job, outcome["error"])
+            return outcome
 
 
 async def _all_stages(job: str, part: PartWorkflow) -> Outcome:
-    outcome = await _result(await _start(part, job, "inspect", 0))
+    outcome = await outcome_at(await _start(part, job, "inspect", 0))
     if "error" in outcome:
         return outcome
     # A single part is measured here and now; several are shared out among the workers.
     begin = _start if outcome["parts"] == 1 else _enqueue
     handles = [await begin(part, job, "measure", number) for number in range(outcome["parts"])]
     for place, handle in enumerate(handles):
-        outcome = await _result(handle)
+        outcome = await outcome_at(handle)
         if "error" in outcome:
             await DBOS.cancel_workflows_async([late.workflow_id for late in handles[place + 1 :]])
             return outcome
-    return await _result(await _start(part, job, "conclude", 0))
+    return await outcome_at(await _start(part, job, "conclude", 0))
 
 
 async def _start(
@@ -107,25 +106,11 @@ async def _enqueue(
         return await DBOS.enqueue_workflow_async(engine.PARTS, part, job, name, number)
 
 
-async def _result(handle: WorkflowHandleAsync[Outcome]) -> Outcome:
+async def outcome_at(handle: WorkflowHandleAsync[Outcome]) -> Outcome:
+    """What a part came to, also where its workflow could not tell."""
     try:
         return await handle.get_result(polling_interval_sec=RESULT_SECONDS)
     except dbos_error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
-        return _outcome(ChildLost(reason=f"its worker ended {PART_RECOVERIES + 1} times"))
+        return outcome_of(ChildLost(reason=f"its worker ended {PART_RECOVERIES + 1} times"))
     except dbos_error.DBOSAwaitedWorkflowCancelledError:
-        return _outcome(Cancelled())
-
-
-async def _told(work: Awaitable[Outcome]) -> Outcome:
-    """The outermost edge of a worker: whatever happens becomes an outcome that is told."""
-    try:
-        return await work
-    except InitscopeError as refusal:
-        return _outcome(refusal)
-    except Exception:
-        log.exception("A stage of an analysis failed")
-        return _outcome(InitscopeError())
-
-
-def _outcome(error: InitscopeError) -> Outcome:
-    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        return outcome_of(Cancelled())

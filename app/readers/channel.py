@@ -19,6 +19,7 @@ _CODES: Final[dict[Kind, int]] = {
     "error": 6,
 }
 _KINDS: Final = {code: kind for kind, code in _CODES.items()}
+MOST_DESCRIPTORS: Final = 4  # that a request brings along
 _PREFIX: Final = struct.Struct("<BQ")  # kind, payload length in bytes
 
 
@@ -71,20 +72,19 @@ class FrameBuffer:
             yield _KINDS[code], payload
 
 
-def receive_request(connection: socket.socket, *, limit: int) -> tuple[bytes, int | None]:
-    """The parent's one request and the descriptor that came with it, in the child.
+def receive_request(connection: socket.socket, *, limit: int) -> tuple[bytes, list[int]]:
+    """The parent's one request and the descriptors that came with it, in the child.
 
     Raises:
         BrokenFrameError: If the parent went away before the request was complete.
     """
     buffer = FrameBuffer(limit=limit)
-    descriptor: int | None = None
+    descriptors: list[int] = []
     while True:
-        data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 1)
-        if descriptors:
-            descriptor = descriptors[0]
+        data, came, _, _ = socket.recv_fds(connection, 1 << 20, MOST_DESCRIPTORS)
+        descriptors += came
         if not data:
             raise BrokenFrameError("no request")
         for kind, payload in buffer.feed(data):
             if kind == "request":
-                return payload, descriptor
+                return payload, descriptors

@@ -9,15 +9,23 @@ from typing import Final
 
 from app.core.checkpoint import Checkpoint
 from app.readers.mapped import Mapped, value_dtype, values
+from app.readers.pt2 import is_pt2, read_pt2
 from app.readers.safetensors import read_safetensors
 from app.readers.signatures import Format, sniff
 from app.readers.torch_legacy import read_torch_legacy
 from app.readers.torch_zip import read_torch_zip
+from app.readers.zip_directory import read_directory
 
 __all__ = ["Mapped", "open_checkpoint", "value_dtype", "values"]
 
+
+def _read_zip(mapped: Mapped) -> Checkpoint:
+    entries = read_directory(mapped)
+    return (read_pt2 if is_pt2(entries) else read_torch_zip)(mapped, entries)
+
+
 _READERS: Final[dict[Format, Callable[[Mapped], Checkpoint]]] = {
-    "torch zip": read_torch_zip,
+    "torch zip": _read_zip,
     "torch legacy": read_torch_legacy,
     "safetensors": read_safetensors,
 }

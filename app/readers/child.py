@@ -6,13 +6,13 @@ import importlib
 import os
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.errors import InitscopeError
+from app.errors import InitscopeError, Unreadable
 from app.readers.channel import BrokenFrameError, Kind, receive_request, write_frame
 from app.readers.confinement import Confinement, Limits, confine
 
@@ -32,6 +32,14 @@ class Answer:
     attachments: list[bytes] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The same, made as it is sent, for answers that are larger than memory should hold."""
+
+    attachments: Iterable[bytes]
+    value: Callable[[], Any]  # called after the last attachment was sent
+
+
 def serve_one(descriptor: int) -> None:
     """Answer the one request that comes over the socket `descriptor`; never raises."""
     try:
@@ -40,8 +48,8 @@ def serve_one(descriptor: int) -> None:
         _send_error(descriptor, "out_of_memory", {})
     except InitscopeError as refusal:
         _send_error(descriptor, refusal.code, refusal.facts)
-    except (BrokenFrameError, OSError, BrokenPipeError):
-        _send_failure(descriptor, OSError("lost the parent"))
+    except (BrokenFrameError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone, and nobody listens
     except BaseException as failure:  # noqa: BLE001  the outermost edge of the child
         _send_failure(descriptor, failure)
 
@@ -54,13 +62,27 @@ def confinement(_descriptor: int | None, arguments: dict[str, bool], _progress: 
 def _converse(descriptor: int) -> None:
     write_frame(descriptor, "hello", str(os.getpid()).encode())
     with socket.socket(fileno=os.dup(descriptor)) as connection:
-        payload, upload = receive_request(connection, limit=REQUEST_BYTES)
+        payload, descriptors = receive_request(connection, limit=REQUEST_BYTES)
     request = orjson.loads(payload)
     task = _resolve(request["task"])
     walls = confine(Limits(**request["limits"]))
     arguments = asdict(walls) if task is confinement else request["arguments"]
-    answer = task(upload, arguments, lambda value: _send(descriptor, "progress", value))
-    _send_answer(descriptor, answer)
+    if len(descriptors) > 1:
+        arguments["others"] = descriptors[1:]
+    upload = descriptors[0] if descriptors else None
+    _send_answer(
+        descriptor,
+        _done(task, upload, arguments, lambda value: _send(descriptor, "progress", value)),
+    )
+
+
+def _done(task: Task, upload: int | None, arguments: Any, progress: Progress) -> object:  # noqa: ANN401 - JSON
+    try:
+        return task(upload, arguments, progress)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except OSError as failure:
+        raise Unreadable(reason=failure.strerror or type(failure).__name__) from failure
 
 
 def _resolve(name: str) -> Task:
@@ -73,17 +95,19 @@ def _send_answer(descriptor: int, answer: object) -> None:
     value, attachments = _parts(answer)
     for attachment in attachments:
         write_frame(descriptor, "attachment", attachment)
-    _send(descriptor, "answer", value)
+    _send(descriptor, "answer", value())
 
 
-def _parts(answer: object) -> tuple[object, list[bytes]]:
+def _parts(answer: object) -> tuple[Callable[[], object], Iterable[bytes]]:
     match answer:
         case Answer():
+            return lambda: answer.value, answer.attachments
+        case Stream():
             return answer.value, answer.attachments
         case (value, list() as attachments):
-            return value, attachments
+            return lambda: value, attachments
         case _:
-            return answer, []
+            return lambda: answer, ()
 
 
 def _send(descriptor: int, kind: Kind, value: object) -> None:
@@ -111,4 +135,12 @@ def _send_or_end(descriptor: int, report: dict[str, object]) -> None:
         os._exit(1)
 
 
-__all__ = ["REQUEST_BYTES", "Answer", "Confinement", "Progress", "confinement", "serve_one"]
+__all__ = [
+    "REQUEST_BYTES",
+    "Answer",
+    "Confinement",
+    "Progress",
+    "Stream",
+    "confinement",
+    "serve_one",
+]

@@ -9,14 +9,22 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from app.readers.landlock import deny_files_and_network, forbid_new_privileges
+from app.readers.landlock import deny_files_and_network, deny_network, forbid_new_privileges
 from app.readers.seccomp import allow_arithmetic_only
 
 LINUX: Final = sys.platform.startswith("linux")
 _DESCRIPTORS: Final = 32
+_DEVICE_DESCRIPTORS: Final = 1024  # a driver opens its devices and libraries as it goes
 _PR_SET_PDEATHSIG: Final = 1
+
+Walls: TypeAlias = Literal["closed", "compute", "device"]
+"""What a task needs that others do not get.
+
+"closed": nothing; "compute": memory that code may be written into, as oneDNN writes its kernels;
+"device": the files and calls of a GPU's driver, so only the network and the limits are left.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,7 @@ class Limits:
     seconds: float  # wall clock
     threads: int = 1
     answer_bytes: int = 256 * 2**20  # everything the child sends back
+    walls: Walls = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +66,11 @@ def confine(limits: Limits) -> Confinement:
         return Confinement(landlock=False, seccomp=False, memory=memory)
     _be_first_to_go()
     forbid_new_privileges()
+    if limits.walls == "device":
+        return Confinement(landlock=deny_network(), seccomp=False, memory=memory)
     landlock = deny_files_and_network()
-    return Confinement(landlock=landlock, seccomp=allow_arithmetic_only(), memory=memory)
+    seccomp = allow_arithmetic_only(writes_code=limits.walls == "compute")
+    return Confinement(landlock=landlock, seccomp=seccomp, memory=memory)
 
 
 def private_bytes(status: Path, field: str) -> int:
@@ -75,6 +87,9 @@ def _limit_resources(limits: Limits) -> bool:
     seconds = int(limits.seconds * max(1, limits.threads)) + 10
     _lower(resource.RLIMIT_CPU, seconds)
     _lower(resource.RLIMIT_CORE, 0)
+    if limits.walls == "device":  # its driver maps far more than it uses, and shares files
+        _lower(resource.RLIMIT_NOFILE, _DEVICE_DESCRIPTORS)
+        return False
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, _DESCRIPTORS)
     if not LINUX:

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +80,7 @@ class Conversation:
         if self._handle is not None:
             os.close(self._handle)
 
-    def ask(self, task: str, *, descriptor: int | None, arguments: object) -> None:
+    def ask(self, task: str, *, descriptors: Sequence[int], arguments: object) -> None:
         """Hand the task over once the child lives; its time starts here."""
         self._meet()
         request = {"task": task, "limits": asdict(self._limits), "arguments": arguments}
@@ -89,7 +89,6 @@ class Conversation:
         self._asked = True
         connection = self._ends.conversation
         connection.settimeout(self._limits.seconds)
-        descriptors = [] if descriptor is None else [descriptor]
         try:
             sent = socket.send_fds(connection, [payload], descriptors)
             connection.sendall(memoryview(payload)[sent:])
@@ -98,14 +97,19 @@ class Conversation:
         except OSError as lost:
             raise ChildLost(reason=self._exit_reason()) from lost
 
-    def answer(self, on_progress: Callable[[Any], None] | None) -> Answer:
+    def answer(
+        self,
+        on_progress: Callable[[Any], None] | None,
+        on_attachment: Callable[[bytes], None] | None = None,
+    ) -> Answer:
         """Wait for the answer, killing the child if it oversteps."""
         attachments: list[bytes] = []
+        keep = attachments.append if on_attachment is None else on_attachment
         for kind, payload in self._frames():
             if kind == "answer":
                 return Answer(value=_parsed(payload), attachments=attachments)
             if kind == "attachment":
-                attachments.append(payload)
+                keep(payload)
             elif kind == "progress" and on_progress is not None:
                 on_progress(_parsed(payload))
             elif kind == "error":

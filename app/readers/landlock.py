@@ -10,6 +10,7 @@ from typing import Final
 _CREATE_RULESET: Final = 444  # the same number on every architecture
 _RESTRICT_SELF: Final = 446
 _VERSION: Final = 1
+_NETWORK_VERSION: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
@@ -45,11 +46,20 @@ def deny_files_and_network() -> bool:
         include/uapi/linux/landlock.h: rights are appended per ABI version.
     """
     version = landlock_version()
-    if not version:
-        return False
     rights = 13 + (version >= 2) + (version >= 3) + (version >= 5)
-    ruleset = _Ruleset((1 << rights) - 1, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    return version > 0 and _restrict(version, files=(1 << rights) - 1)
+
+
+def deny_network() -> bool:
+    """Grant no connection and no port; False where Landlock knows no network (before Linux 6.7)."""
+    version = landlock_version()
+    return version >= _NETWORK_VERSION and _restrict(version, files=0)
+
+
+def _restrict(version: int, *, files: int) -> bool:
+    network, scopes = 0b11 if version >= _NETWORK_VERSION else 0, 0b11 if version >= 6 else 0
+    ruleset = _Ruleset(files, network, scopes)
+    size = 24 if version >= 6 else 16 if version >= _NETWORK_VERSION else 8
     libc = _libc()
     handle = libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0)
     if handle < 0:

@@ -23,7 +23,7 @@ _STATISTICS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 _BUFFERS = frozenset(
     {"position_ids", "token_type_ids", "inv_freq", "original_inv_freq", "masked_bias", "mask",
      "attn_mask", "causal_mask", "tril", "relative_position_index", "pe", "freqs_cis",
-     "cos_cached", "sin_cached", "weight_u"}
+     "cos_cached", "sin_cached", "weight_u", "_u", "_v", "weight_mask", "bias_mask"}
 )  # fmt: skip
 _KERNELS = frozenset({"kernel", "embedding"})  # Keras's and Flax's names for a weight
 _FLOATS = ("float", "bfloat", "complex")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,18 +16,19 @@ from app.errors import InitscopeError
 from app.readers.child import Answer
 from app.readers.confinement import Limits
 from app.readers.conversation import Conversation
-from app.readers.launcher import preload, start_child, stop
+from app.readers.launcher import preload, start, start_child, stop
 
-__all__ = ["Answer", "Limits", "preload", "run", "run_async", "stop", "strength"]
+__all__ = ["Answer", "Limits", "preload", "run", "run_async", "start", "stop", "strength"]
 
 
-def run(
+def run(  # noqa: PLR0913 - each has a default that most callers keep
     task: str,
     *,
-    descriptor: int | None = None,
+    descriptor: int | Sequence[int] | None = None,
     arguments: object = None,
     limits: Limits,
     on_progress: Callable[[Any], None] | None = None,
+    on_attachment: Callable[[bytes], None] | None = None,
     cancelled: threading.Event | None = None,
 ) -> Answer:
     """Call `task(descriptor, arguments, progress)` in a fresh sandboxed child and wait for it.
@@ -35,10 +36,12 @@ def run(
     Args:
         task: "package.module:function"; the module is imported before the child closes itself,
             nothing can be imported after.
-        descriptor: The upload, open for reading; the child gets a duplicate.
+        descriptor: The upload, open for reading; the child gets a duplicate. Of several, at most
+            four, the task finds its duplicates of all but the first in `arguments["others"]`.
         arguments: Any JSON value.
         limits: Memory, wall clock and answer size.
         on_progress: Called with each JSON value the task reports.
+        on_attachment: Called with each attachment as it comes; the answer then has none.
         cancelled: When set, the child is killed within a tenth of a second.
 
     Returns:
@@ -52,20 +55,35 @@ def run(
         Cancelled: If `cancelled` was set first.
         ChildLost: If the child ended without an answer, or with one that makes no sense.
     """
-    with Conversation(start_child(), limits=limits, cancelled=cancelled) as conversation:
-        conversation.ask(task, descriptor=descriptor, arguments=arguments)
-        return conversation.answer(on_progress)
+    child = start_child("closed" if limits.walls == "closed" else "compute")
+    with Conversation(child, limits=limits, cancelled=cancelled) as conversation:
+        conversation.ask(task, descriptors=_listed(descriptor), arguments=arguments)
+        return conversation.answer(on_progress, on_attachment)
+
+
+def _listed(descriptor: int | Sequence[int] | None) -> list[int]:
+    match descriptor:
+        case None:
+            return []
+        case int():
+            return [descriptor]
+        case _:
+            return list(descriptor)
 
 
 async def run_async(
     task: str,
     *,
-    descriptor: int | None = None,
+    descriptor: int | Sequence[int] | None = None,
     arguments: object = None,
     limits: Limits,
     on_progress: Callable[[Any], None] | None = None,
+    on_attachment: Callable[[bytes], None] | None = None,
 ) -> Answer:
-    """`run` beside an event loop; cancelling the awaiting task kills the child first."""
+    """`run` beside an event loop; cancelling the awaiting task kills the child first.
+
+    `on_progress` is called in the loop's thread, `on_attachment` beside it.
+    """
     loop = asyncio.get_running_loop()
     cancelled = threading.Event()
     report = None if on_progress is None else partial(_call_in, loop, on_progress)
@@ -76,6 +94,7 @@ async def run_async(
         arguments=arguments,
         limits=limits,
         on_progress=report,
+        on_attachment=on_attachment,
         cancelled=cancelled,
     )
     future = loop.run_in_executor(None, work)

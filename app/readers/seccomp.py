@@ -82,21 +82,25 @@ def seccomp_supported() -> bool:
     return sys.platform.startswith("linux") and platform.machine() in _AUDIT
 
 
-def allow_arithmetic_only() -> bool:
+def allow_arithmetic_only(*, writes_code: bool = False) -> bool:
     """Close this process for good; False where the platform or the kernel cannot.
 
     Needs no_new_privs.
+
+    Args:
+        writes_code: Allow executable memory, for libraries that compile their kernels as they go.
     """
     if not seccomp_supported():
         return False
-    program = b"".join(_program(platform.machine(), process=os.getpid()))
+    steps = _program(platform.machine(), process=os.getpid(), writes_code=writes_code)
+    program = b"".join(steps)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
     return int(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, header, 0, 0)) == 0
 
 
-def _program(machine: str, *, process: int) -> Iterator[bytes]:
+def _program(machine: str, *, process: int, writes_code: bool) -> Iterator[bytes]:
     column = list(_AUDIT).index(machine)
     yield _step(_LOAD, _ARCHITECTURE)
     yield _step(_EQUAL, _AUDIT[machine], then=1)
@@ -107,7 +111,8 @@ def _program(machine: str, *, process: int) -> Iterator[bytes]:
             yield _step(_EQUAL, numbers[column], otherwise=1)
             yield _step(_RETURN, _ALLOW)
     for protected in (_MMAP, _MPROTECT):
-        yield from _on_argument(protected[column], 2, _BIT, _PROT_EXEC, allowed=False)
+        forbidden = 0 if writes_code else _PROT_EXEC
+        yield from _on_argument(protected[column], 2, _BIT, forbidden, allowed=False)
     yield from _on_argument(_CLONE[column], 0, _BIT, _CLONE_THREAD, allowed=True)
     yield from _on_argument(_TGKILL[column], 0, _EQUAL, process, allowed=True)
     # glibc then falls back to clone, whose flags this filter can see.

@@ -19,25 +19,27 @@ KIND: Final = "torch zip"
 
 # What else is a zip: a name that only it has, and what people call it.
 _OTHERS: Final = (
-    ("models/model.json", "torch.export program (.pt2)"),
-    ("serialized_exported_program.json", "torch.export program (.pt2)"),
     ("model.weights.h5", "Keras (.keras)"),
     ("[Content_Types].xml", "Office document"),
     ("META-INF/MANIFEST.MF", "Java archive"),
 )
 
 
-def read_torch_zip(mapped: Mapped) -> Checkpoint:
+def read_torch_zip(mapped: Mapped, entries: dict[str, Entry] | None = None) -> Checkpoint:
     """The table of contents of a torch zip file.
+
+    Args:
+        mapped: The file.
+        entries: Its directory, where it has been read already.
 
     Raises:
         UnsupportedFormat: If the zip holds something else, or numbers in big-endian order.
         Malformed: If its directory, its pickle or a tensor is not sound.
         NoTensors: If it holds none.
     """
-    entries = read_directory(mapped)
+    entries = read_directory(mapped) if entries is None else entries
     prefix = _prefix(entries)
-    _refuse_big_endian(mapped, entries, prefix)
+    refuse_big_endian(mapped, entries, prefix)
     data = read_entry(mapped, entries[f"{prefix}data.pkl"])
     caps = Caps.of(mapped.size)
     result = read_pickle(data, start=0, end=len(data), caps=caps, kind=KIND)
@@ -52,13 +54,9 @@ def _prefix(entries: dict[str, Entry]) -> str:
     """The folder of the archive, with its slash."""
     pickles = [name for name in entries if name == "data.pkl" or name.endswith("/data.pkl")]
     shallow = [name for name in pickles if name.count("/") <= 1]
-    if len(shallow) != 1 or any(_is_program(name) for name in entries):
+    if len(shallow) != 1:
         raise UnsupportedFormat(format=_other(entries))
     return shallow[0].removesuffix("data.pkl")
-
-
-def _is_program(name: str) -> bool:
-    return name.endswith(("/models/model.json", "serialized_exported_program.json"))
 
 
 def _other(entries: dict[str, Entry]) -> str:
@@ -70,7 +68,18 @@ def _other(entries: dict[str, Entry]) -> str:
     return "zip archive without a torch checkpoint inside"
 
 
-def _refuse_big_endian(mapped: Mapped, entries: dict[str, Entry], prefix: str) -> None:
+def refuse_big_endian(mapped: Mapped, entries: dict[str, Entry], prefix: str) -> None:
+    """Nothing, if the archive's numbers are little-endian.
+
+    Args:
+        mapped: The file.
+        entries: Its directory.
+        prefix: The archive's folder, with its slash.
+
+    Raises:
+        UnsupportedFormat: If they are big-endian.
+        Malformed: If the archive says neither.
+    """
     record = entries.get(f"{prefix}byteorder")
     if record is None:
         return  # written before torch 2.1, which meant little

@@ -79,7 +79,7 @@ def read_entry(mapped: Mapped, entry: Entry) -> bytes:
     """
     if entry.size > _INFLATED_BYTES:
         raise _broken(f"{plain_text(entry.name, limit=80)!r} would take {entry.size:,} bytes")
-    raw = mapped.data[entry.offset : entry.offset + entry.stored]
+    raw = bytes(mapped.data[entry.offset : entry.offset + entry.stored])
     if entry.plain:
         return raw
     engine = zlib.decompressobj(-15)
@@ -147,7 +147,7 @@ def _raw_entries(mapped: Mapped, count: int, start: int, length: int) -> list[_R
         wide = _wide(extra, {"size": size, "stored": stored, "header": header})
         if flags & _ENCRYPTED or disk or (attributes >> 16) & 0o170000 == _LINK:
             raise _broken("an entry is encrypted or a link")
-        name = mapped.data[name_at:extra_at]
+        name = bytes(mapped.data[name_at:extra_at])
         found.append(_Raw(name, flags, method, wide["stored"], wide["size"], wide["header"]))
     if at != end:
         raise _broken("its directory is longer than it says")

@@ -101,12 +101,16 @@ class Attempts:
             return bytes((await connection.execute(query)).scalar_one())
 
     async def all_measured(self, job: str) -> list[Measured]:
-        """Everything that the parts found out, in file order."""
-        columns = (tables.tensors.c.index, tables.tensors.c.report, tables.tensors.c.sketch)
+        """Everything that the parts found out, in file order; the reports are Deflated."""
+        report = sa.type_coerce(tables.tensors.c.report, sa.LargeBinary).label("report")
+        columns = (tables.tensors.c.index, report, tables.tensors.c.sketch)
         query = sa.select(*columns).where(tables.tensors.c.job == job)
         async with self._reads.connect() as connection:
             found = await connection.execute(query.order_by(tables.tensors.c.index))
-            return [Measured(**row) for row in found.mappings()]
+            return [
+                Measured(index=index, report=documents.Deflated(report), sketch=sketch)
+                for index, report, sketch in found
+            ]
 
     async def finish(self, job: str, *, overview: Overview, reports: Sequence[bytes]) -> bool:
         """The run is done: its report replaces an earlier one, all in one transaction.

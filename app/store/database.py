@@ -12,6 +12,8 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.config import Settings
+from app.errors import DiskFull
+from app.store.reserve import is_full
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,6 +27,7 @@ def connect(settings: Settings) -> AsyncEngine:
     url = sa.make_url(settings.database)
     driver = "sqlite+aiosqlite" if _is_sqlite(url) else "postgresql+psycopg"
     engine = create_async_engine(url.set(drivername=driver))
+    event.listen(engine.sync_engine, "handle_error", _tell_of_full_disk)
     if _is_sqlite(url):
         _speak_sqlite(engine.sync_engine)
     return engine
@@ -51,6 +54,10 @@ def migrate(settings: Settings) -> None:
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def _tell_of_full_disk(context: sa.ExceptionContext) -> DiskFull | None:
+    return DiskFull() if is_full(context.original_exception) else None
 
 
 def _is_sqlite(url: sa.URL) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -9,7 +10,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.core.checkpoint import Checkpoint
+from app.core.graph import Graph, Inventory
 from app.core.layers import ParameterFacts
+from app.core.propagation import Order, PropagationReport
 from app.core.report import Overview, TensorReport
 
 Fact = TypeVar("Fact")
@@ -18,6 +21,9 @@ OVERVIEW = TypeAdapter(Overview)
 TENSOR = TypeAdapter(TensorReport)
 CHECKPOINT = TypeAdapter(Checkpoint)
 FACTS = TypeAdapter(tuple[ParameterFacts, ...])
+NETWORK: TypeAdapter[Graph | Inventory] = TypeAdapter(Graph | Inventory)
+ORDER = TypeAdapter(Order)
+PROPAGATION = TypeAdapter(PropagationReport)
 
 
 def dump(fact: object) -> bytes:
@@ -37,3 +43,19 @@ def load(adapter: TypeAdapter[Fact], document: bytes) -> Fact:
 def join(documents: Sequence[bytes]) -> bytes:
     """One JSON list of documents that are JSON already."""
     return b"[" + b",".join(documents) + b"]"
+
+
+class Deflated(bytes):
+    """A document as it lies in the database: reports are text and shrink to a fifth."""
+
+    __slots__ = ()
+
+
+def deflate(document: bytes) -> Deflated:
+    """The document deflated, once."""
+    return document if isinstance(document, Deflated) else Deflated(zlib.compress(document, 1))
+
+
+def inflate(document: bytes) -> bytes:
+    """The document that `deflate` was given."""
+    return zlib.decompress(document)

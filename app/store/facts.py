@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from app.core import propagation
+from app.core.propagation import Order
 from app.core.report import SCHEMA, Sign
 from app.errors import NoReport, NotReady
 
@@ -124,6 +126,48 @@ class SeedSearch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Propagation:
+    """One measurement of a network and how far it is."""
+
+    id: str  # of its order: same order, same address
+    network: str  # id of the network's file
+    weights: str | None  # id of the file whose own weights are a series
+    inputs: str | None  # id of the file that holds the inputs
+    order: Order
+    name: str  # of the network's file
+    sha256: str  # of the network's file
+    weights_sha256: str | None
+    inputs_sha256: str | None
+    state: State
+    step: str  # "waiting", "understanding", "measuring"
+    done: int
+    total: int  # 0 until the network is understood
+    attempt: int  # 1 for the first measurement, one more each time it is made again
+    job: str  # the workflow that carries this attempt
+    error: Failure | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    reported: bool  # a report can be shown, of this attempt or of an earlier one
+    schema: str | None  # of the report that is kept
+    headline: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will happen to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def stale(self) -> bool:
+        """The report was written by an older product and can be made again."""
+        return self.schema is not None and self.schema != propagation.SCHEMA
+
+
+Followed: TypeAlias = Run | Propagation
+"""What has a progress that can be followed, and an end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Some of a file's tensors, measured together in one child process."""
 
@@ -137,5 +181,5 @@ class Measured:
     """What a part found out about one tensor."""
 
     index: int
-    report: bytes  # JSON of a TensorReport
+    report: bytes  # JSON of a TensorReport, plain or documents.Deflated
     sketch: bytes | None  # packed; None where its values cannot be measured

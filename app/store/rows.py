@@ -52,6 +52,12 @@ async def find_file(connection: AsyncConnection, file: str) -> File | None:
     return None if row is None else File(**row)
 
 
+def references() -> list[sa.Column[Any]]:
+    """Every column of every table that names a file."""
+    every = (column for table in tables.metadata.sorted_tables for column in table.columns)
+    return [column for column in every if column.references(tables.files.c.id)]
+
+
 async def begin_attempt(
     connection: AsyncConnection, file: File, last: Run | None, enqueue: Enqueue
 ) -> Run:

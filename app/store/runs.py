@@ -17,7 +17,16 @@ from app.store import documents, tables
 from app.store.database import reading
 from app.store.facts import File, Received, Run
 from app.store.names import tidy
-from app.store.rows import RUN, Enqueue, begin_attempt, end_attempt, find_file, find_run, run_fact
+from app.store.rows import (
+    RUN,
+    Enqueue,
+    begin_attempt,
+    end_attempt,
+    find_file,
+    find_run,
+    references,
+    run_fact,
+)
 
 
 class Runs:
@@ -54,6 +63,8 @@ class Runs:
             if known is None:
                 await connection.execute(sa.insert(tables.files).values(asdict(new)))
                 return new
+            again = sa.update(tables.files).where(tables.files.c.id == known.id)
+            await connection.execute(again.values(created_at=new.created_at))
         if known.sha256 != received.sha256:
             raise Invalid(what="The sha256", expected=known.sha256, got=received.sha256)
         return known
@@ -203,6 +214,18 @@ class Runs:
                 return None
             await connection.execute(sa.delete(tables.files).where(tables.files.c.id == found.file))
             return found.sha256
+
+    async def forget(self, *, before: datetime) -> list[str]:
+        """Drop the rows of files sent before a moment that nothing refers to.
+
+        Returns:
+            The sha256 of their blobs.
+        """
+        files = tables.files.c
+        wanted = [~sa.exists().where(column == files.id) for column in references()]
+        unwanted = sa.delete(tables.files).where(files.created_at < before, *wanted)
+        async with self._engine.begin() as connection:
+            return list((await connection.execute(unwanted.returning(files.sha256))).scalars())
 
     async def release(self, sha256: str, discard: Callable[[str], None]) -> None:
         """Call `discard` unless a file refers to these bytes; none can be added meanwhile."""

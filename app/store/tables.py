@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 from typing_extensions import override
+
+from app.store.documents import deflate, inflate
 
 metadata = sa.MetaData(
     naming_convention={
@@ -38,18 +39,18 @@ class Moment(sa.TypeDecorator[datetime]):
 
 
 class Packed(sa.TypeDecorator[bytes]):
-    """Bytes that are deflated on the way in: reports are text and shrink to a fifth."""
+    """Bytes that are deflated on the way in, unless they are already."""
 
     impl = sa.LargeBinary
     cache_ok = True
 
     @override
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else zlib.compress(value, 1)
+        return None if value is None else bytes(deflate(value))
 
     @override
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else zlib.decompress(value)
+        return None if value is None else inflate(value)
 
 
 files = sa.Table(
@@ -134,5 +135,39 @@ seeds = sa.Table(
     sa.Column("error_message", sa.Text),
     sa.Column("error_hint", sa.Text),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+)
+
+networks = sa.Table(
+    "networks",
+    metadata,
+    sa.Column("file", sa.ForeignKey("files.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("graph", Packed, nullable=False),  # JSON of a Graph, or of an Inventory
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+propagations = sa.Table(
+    "propagations",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("network", sa.ForeignKey("files.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("weights", sa.ForeignKey("files.id", ondelete="CASCADE"), index=True),
+    sa.Column("inputs", sa.ForeignKey("files.id", ondelete="CASCADE"), index=True),
+    sa.Column("order", sa.Text, nullable=False),  # JSON
+    sa.Column("parcel", Packed),  # JSON of what is measured, while it is
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("job", sa.String(80), nullable=False, unique=True),
+    sa.Column("schema", sa.String(64)),
+    sa.Column("headline", sa.Text),
+    sa.Column("document", Packed),  # JSON of what was measured
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("error_hint", sa.Text),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+    sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
 )

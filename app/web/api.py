@@ -11,8 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from app.core.report import TensorReport, TensorRow
 from app.errors import Invalid
-from app.web.deps import RunId, RunsHere, SeedsHere, ServicesHere, SubmitterHere
+from app.store.facts import Propagation
+from app.web.bodies import JsonRoute
+from app.web.deps import RunId, RunsHere, ServicesHere, SubmitterHere
 from app.web.events import stream
+from app.web.propagation_documents import PropagationDocument, found, propagation_document
 from app.web.render import json_response
 from app.web.rows import Selection, select
 from app.web.schemas import (
@@ -31,10 +34,9 @@ from app.web.schemas import (
 from app.web.seedings import status_of
 from app.web.uploads import receive_body
 
-JSON_LIMIT = 2**16  # bytes of a JSON request body
 PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody}}
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS, route_class=JsonRoute)
 
 
 @router.post(
@@ -60,12 +62,7 @@ async def add_file(
     return json_response(stored_file(file), status=status.HTTP_201_CREATED)
 
 
-@router.post(
-    "/runs",
-    status_code=status.HTTP_202_ACCEPTED,
-    response_model=AcceptedRun,
-    max_body_size=JSON_LIMIT,
-)
+@router.post("/runs", status_code=status.HTTP_202_ACCEPTED, response_model=AcceptedRun)
 async def add_run(order: NewRun, submitter: SubmitterHere) -> Response:
     """Analyse a stored file. One that has a report of today's schema answers 200 with it."""
     run = await submitter.submit(order.file)
@@ -73,18 +70,21 @@ async def add_run(order: NewRun, submitter: SubmitterHere) -> Response:
     return json_response(accepted_run(run), status=code)
 
 
-@router.get("/runs/{run_id}", response_model=RunDocument)
+@router.get("/runs/{run_id}", response_model=RunDocument | PropagationDocument)
 async def show_run(
     run_id: RunId,
-    runs: RunsHere,
-    seeds: SeedsHere,
+    services: ServicesHere,
     extra: Annotated[
         str, Query(description="Comma-separated: tensors, hist, candidates.", max_length=100)
     ] = "",
 ) -> Response:
-    """How far a run is, and its report: with `extra` also every tensor of it."""
+    """How far a run is, and its report: with `extra` also every tensor of a checkpoint's."""
     asked = _extras(extra)
-    run = await runs.run(run_id)
+    runs, seeds = services.runs, services.seeds
+    run = await found(services, run_id)
+    if isinstance(run, Propagation):
+        document = await services.propagations.document(run_id)
+        return json_response(propagation_document(run, document))
     if not run.reported:
         return json_response(run_document(run, overview=None))
     overview = await runs.overview(run_id)
@@ -125,25 +125,33 @@ async def show_tensor(
 )
 async def follow_run(run_id: RunId, request: Request, services: ServicesHere) -> Response:
     """Server-sent events `progress` and `state`, until the run has finished."""
-    await services.runs.run(run_id)  # an unknown run is a 404, not an empty stream
+    run = await found(services, run_id)  # an unknown run is a 404, not an empty stream
     last = request.headers.get("last-event-id", "")
+    submitter = services.submitter
+    measured = isinstance(run, Propagation)
+    changes = submitter.propagation_events(run_id) if measured else submitter.events(run_id)
     return StreamingResponse(
-        stream(services.submitter.events(run_id), last_seen=last),
+        stream(changes, last_seen=last),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 @router.post("/runs/{run_id}/cancel", response_model=AcceptedRun)
-async def cancel_run(run_id: RunId, submitter: SubmitterHere) -> Response:
+async def cancel_run(run_id: RunId, services: ServicesHere) -> Response:
     """Stop a run; one that has finished stays as it is."""
-    return json_response(accepted_run(await submitter.cancel(run_id)))
+    measured = isinstance(await found(services, run_id), Propagation)
+    submitter = services.submitter
+    stop = submitter.cancel_propagation if measured else submitter.cancel
+    return json_response(accepted_run(await stop(run_id)))
 
 
 @router.delete("/runs/{run_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_run(run_id: RunId, submitter: SubmitterHere) -> None:
-    """Remove a run, its report and its file."""
-    await submitter.delete(run_id)
+async def delete_run(run_id: RunId, services: ServicesHere) -> None:
+    """Remove a run, its report, and its file with all that was measured of it."""
+    measured = isinstance(await found(services, run_id), Propagation)
+    submitter = services.submitter
+    await (submitter.delete_propagation if measured else submitter.delete)(run_id)
 
 
 def _documents(reports: list[TensorReport], asked: frozenset[str]) -> tuple[dict[str, Any], ...]:

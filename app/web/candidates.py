@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.charts.style import family
 from app.charts.tensors import DRAWN
+from app.core.context import site
 from app.core.report import Candidate, DefaultLaw, Step, TensorReport
 from app.core.schemes import BY_ID, derivation
 from app.web import filters
@@ -94,6 +95,7 @@ def _scheme_derivation(report: TensorReport, picked: Candidate) -> list[Derivati
                     fan_in=report.fan_in,
                     fan_out=report.fan_out,
                     rows=report.shape[0] if report.shape else None,
+                    site=site(set(), report.place),
                 )
             ),
             remark="A normal has no bound." if picked.law == "normal" else "",

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
+from app.core.arguments import Argument
 from app.core.context import site
 from app.core.defaults import layer_defaults
-from app.core.parameters import Argument
 from app.core.report import Step
 from app.core.schemes import CATALOGUE, Scheme, derivation
+from app.errors import Invalid
 from app.web.api import PROBLEMS
 from app.web.render import json_response
 
@@ -81,7 +82,10 @@ async def show_defaults(
 ) -> Response:
     """What torch.nn draws for each parameter of a layer, with the derivation."""
     given = [pair for pair in request.query_params.multi_items() if pair[0] != "layer"]
-    arguments = {name: _argument(text) for name, text in given[:MOST_ARGUMENTS]}
+    arguments = {name: _argument(text) for name, text in given}
+    if len(given) > min(len(arguments), MOST_ARGUMENTS):
+        expected = f"at most {MOST_ARGUMENTS} arguments, each once"
+        raise Invalid(what="the query", expected=expected, got=len(given))
     laws = layer_defaults(layer, arguments)
     parameters = {name: asdict(law) for name, law in laws.items()}
     return json_response({"layer": layer, "arguments": arguments, "parameters": parameters})

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Request
 from app.config import Settings
 from app.jobs.submit import Submitter
 from app.store.blobs import Blobs
+from app.store.propagations import Propagations
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
@@ -24,6 +25,7 @@ class Services:
     runs: Runs
     blobs: Blobs
     seeds: Seeds
+    propagations: Propagations
     submitter: Submitter
 
 
@@ -42,6 +44,10 @@ def _submitter(request: Request) -> Submitter:
     return services(request).submitter
 
 
+def _propagations(request: Request) -> Propagations:
+    return services(request).propagations
+
+
 def _seeds(request: Request) -> Seeds:
     return services(request).seeds
 
@@ -49,6 +55,7 @@ def _seeds(request: Request) -> Seeds:
 ServicesHere: TypeAlias = Annotated[Services, Depends(services)]
 RunsHere: TypeAlias = Annotated[Runs, Depends(_runs)]
 SeedsHere: TypeAlias = Annotated[Seeds, Depends(_seeds)]
+PropagationsHere: TypeAlias = Annotated[Propagations, Depends(_propagations)]
 SubmitterHere: TypeAlias = Annotated[Submitter, Depends(_submitter)]
 RunId: TypeAlias = Annotated[
     str, Path(description="First 32 hex digits of the file's sha256.", pattern=ID_PATTERN)

@@ -7,20 +7,20 @@ from collections.abc import AsyncIterator
 
 import orjson
 
-from app.store.facts import Run
-from app.web.progress import place_of
+from app.store.facts import Followed
+from app.web.progress import place_of, told
 
 PING_SECONDS = 15.0  # proxies cut a silent connection after 30 to 60 seconds
 PING = b": ping\n\n"
 RETRY = b"retry: 2000\n\n"  # ms a client waits before it connects again
 
 
-def offset(run: Run) -> str:
+def offset(run: Followed) -> str:
     """The id of a run's present point: equal ids, nothing new."""
     return f"{run.attempt}.{run.state}.{run.step.replace(' ', '_')}.{run.done}.{run.total}"
 
 
-def event(run: Run, *, name: str) -> bytes:
+def event(run: Followed, *, name: str) -> bytes:
     """One event on the wire."""
     data = {
         "id": run.id,
@@ -29,14 +29,14 @@ def event(run: Run, *, name: str) -> bytes:
         "done": run.done,
         "total": run.total,
         "url": place_of(run),
-        "error": run.error,
+        "error": told(run.error),
     }
     body = orjson.dumps(data)  # one line: JSON has no raw line breaks
     return b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), offset(run).encode(), body)
 
 
 async def stream(
-    changes: AsyncIterator[Run], *, last_seen: str = "", ping_seconds: float = PING_SECONDS
+    changes: AsyncIterator[Followed], *, last_seen: str = "", ping_seconds: float = PING_SECONDS
 ) -> AsyncIterator[bytes]:
     """The events of a run: `state` when it changes, else `progress`; a ping in between.
 

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import get_args
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 
+from app.errors import NoWorker
 from app.store.facts import State
-from app.web.deps import RunsHere, SubmitterHere
+from app.web.assets import folder
+from app.web.deps import RunsHere, ServicesHere, SubmitterHere
 from app.web.render import Page, json_response, render
+from app.web.schemas import ErrorBody
 
 SCHEMA_URL = "/api/v1/openapi.json"
+ICON_KEPT = "public, max-age=86400"  # a day: its address never changes
+QUEUES = ("cpu", "gpu")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter()
@@ -31,24 +36,44 @@ async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz")
-async def readyz(runs: RunsHere) -> Response:
-    """The database answers, too."""
+@router.get("/readyz", responses={503: {"model": ErrorBody}})
+async def readyz(runs: RunsHere, submitter: SubmitterHere) -> Response:
+    """It can take work: the database answers and a worker is alive."""
     await runs.recent(1)
+    if not await submitter.workers_alive():
+        raise NoWorker(seconds=f"{submitter.patience_seconds:g}")
     return json_response({"status": "ok"})
 
 
+@router.get("/favicon.ico", include_in_schema=False)
+async def favicon() -> Response:
+    """The icon, for browsers at an address that is no page."""
+    path = folder("static") / "favicon.ico"
+    return FileResponse(path, media_type="image/x-icon", headers={"Cache-Control": ICON_KEPT})
+
+
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(runs: RunsHere, submitter: SubmitterHere) -> Response:
-    """Runs by state and workers alive, in Prometheus' text format."""
-    counts = await runs.counts()
+async def metrics(services: ServicesHere) -> Response:
+    """Runs and propagations by state, and workers alive, in Prometheus' text format."""
+    counts = await services.runs.counts()
+    measured = await services.propagations.counts()
+    alive = {queue: await services.submitter.workers_alive(queue=queue) for queue in QUEUES}
     lines = [
         "# HELP initscope_runs Analyses kept, by state.",
         "# TYPE initscope_runs gauge",
         *(f'initscope_runs{{state="{state}"}} {counts.get(state, 0)}' for state in get_args(State)),
+        "# HELP initscope_propagations Propagations kept, by state.",
+        "# TYPE initscope_propagations gauge",
+        *(
+            f'initscope_propagations{{state="{state}"}} {measured.get(state, 0)}'
+            for state in get_args(State)
+        ),
         "# HELP initscope_workers_alive Workers of this machine that gave a sign of life lately.",
         "# TYPE initscope_workers_alive gauge",
-        f"initscope_workers_alive {await submitter.workers_alive()}",
+        f"initscope_workers_alive {alive['cpu']}",
+        "# HELP initscope_gpu_workers_alive Those of the gpu queue.",
+        "# TYPE initscope_gpu_workers_alive gauge",
+        f"initscope_gpu_workers_alive {alive['gpu']}",
     ]
     return PlainTextResponse("\n".join(lines) + "\n", media_type=PROMETHEUS)
 

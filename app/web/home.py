@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from app.errors import Refused
 from app.web import examples
 from app.web.deps import RunId, RunsHere, Services, ServicesHere, SubmitterHere
 from app.web.overviews import RECENT, home_page, home_twin, job_page
 from app.web.problems import wants_page
 from app.web.progress import job_status, job_url, place_of
+from app.web.propagation_choices import Choices
 from app.web.render import json_response, render
 from app.web.schemas import accepted_run
 from app.web.uploads import is_form, receive_body, receive_form
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 0.8  # an analysis this short needs no page of its own
 LOOK_SECONDS = 0.05
 SEE_OTHER = 303
+NETWORKS = ("text", "onnx")  # formats, by their first bytes, that hold no tensors to analyse
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,14 +36,16 @@ async def home(request: Request, services: ServicesHere) -> Response:
     """The start page: a place to drop a file, and the reports so far."""
     recent = await services.runs.recent(RECENT)
     origin = str(request.base_url).rstrip("/")
-    page = home_page(recent, max_bytes=services.settings.max_upload_bytes, origin=origin)
+    networks = await services.propagations.recent(RECENT)
+    page = home_page(recent, networks, max_bytes=services.settings.max_upload_bytes, origin=origin)
     return render(request, "home.html", page)
 
 
 @router.get("/.json")
 async def home_json(services: ServicesHere) -> Response:
     """The reports so far."""
-    return json_response(home_twin(await services.runs.recent(RECENT)))
+    networks = await services.propagations.recent(RECENT)
+    return json_response(home_twin(await services.runs.recent(RECENT), networks))
 
 
 @router.post("/upload")
@@ -69,18 +75,22 @@ async def example(request: Request, services: ServicesHere, name: str) -> Respon
 
 
 @router.get("/jobs/{run_id}.json")
-async def job_json(run_id: RunId, runs: RunsHere) -> Response:
+async def job_json(run_id: RunId, runs: RunsHere, submitter: SubmitterHere) -> Response:
     """How far an analysis is, for the page's script."""
-    return json_response(job_status(await runs.run(run_id)), headers={"Cache-Control": "no-store"})
+    status = job_status(await runs.run(run_id), workers=await submitter.workers_alive())
+    return json_response(status, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/jobs/{run_id}")
-async def job(request: Request, run_id: RunId, runs: RunsHere) -> Response:
+async def job(
+    request: Request, run_id: RunId, runs: RunsHere, submitter: SubmitterHere
+) -> Response:
     """How far an analysis is; a finished one goes on to its report."""
     run = await runs.run(run_id)
     if run.state == "done":
         return RedirectResponse(place_of(run), SEE_OTHER)
-    return render(request, "job.html", job_page(run), headers={"Cache-Control": "no-store"})
+    page = job_page(run, workers=await submitter.workers_alive())
+    return render(request, "job.html", page, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/jobs/{run_id}/cancel")
@@ -105,10 +115,24 @@ async def delete(run_id: RunId, submitter: SubmitterHere) -> Response:
 
 
 async def _started(request: Request, services: Services, file: File) -> Response:
+    if file.format in NETWORKS:
+        return await _measured(request, services, file)
+    if file.format == "npy":
+        reason = f"a .npy file is an input for a network; it is kept as {file.id}"
+        raise Refused(reason=reason)
     run = await _settled(services, await services.submitter.submit(file.id))
     if wants_page(request):
         return RedirectResponse(place_of(run), SEE_OTHER)
     return json_response(accepted_run(run))
+
+
+async def _measured(request: Request, services: Services, file: File) -> Response:
+    """The page of a network without weights; its first measurement begins."""
+    choices = replace(Choices(), own=file.format == "onnx")
+    made = await services.submitter.propagate(choices.asked(file.id))
+    if wants_page(request):
+        return RedirectResponse(place_of(made), SEE_OTHER)
+    return json_response(accepted_run(made))
 
 
 async def _settled(services: Services, run: Run) -> Run:

@@ -25,7 +25,7 @@ from app.web.selection import (
     shown,
     weights_of,
 )
-from app.web.wording import dtypes, exact, finding_lines, verdict
+from app.web.wording import dtypes, exact, finding_lines, layer_kind, verdict
 
 SPARK_HEIGHT = 24  # units of the small histogram
 LONGEST_NAME = 140
@@ -232,7 +232,7 @@ def _line(
         leaf=leaf or "(no name)",
         group=shortened(row.group, LONGEST_NAME),
         kind=_kind(row),
-        kind_title=f"{row.kind}, {row.kind_certainty}: {row.role.replace('_', ' ')}",
+        kind_title=f"{layer_kind(row.kind)}, {row.kind_certainty}: {row.role.replace('_', ' ')}",
         shape=filters.shape(row.shape),
         count=row.count,
         size=filters.count(row.count),
@@ -254,7 +254,8 @@ def _kind(row: TensorRow) -> str:
     if row.kind == "unknown":
         plain = row.role in {"weight", "bias", "unknown"}
         return "unknown layer" if plain else row.role.replace("_", " ")
-    return f"{row.kind}?" if row.kind_certainty == "inferred" else row.kind
+    kind = layer_kind(row.kind)
+    return f"{kind}?" if row.kind_certainty == "inferred" else kind
 
 
 def _family(row: TensorRow) -> Family:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from app.charts.names import headed, visible
 from app.charts.style import SIGN_ICONS, SIGN_WORDS
 from app.core.report import Sign
-from app.store.facts import Run
+from app.store.facts import Propagation, Run
 from app.web.examples import EXAMPLES, Example
 from app.web.filters import plural
 from app.web.problems import Problem
@@ -19,6 +20,7 @@ from app.web.render import Page
 Shown: TypeAlias = tuple[Sign, str, str]  # tone of the sign, sign, word
 
 RECENT = 20  # reports on the start page
+LONGEST_LINE = 140
 VERBS = {"failed": "Not read:", "cancelled": "Stopped:"}
 
 
@@ -39,12 +41,25 @@ class RecentRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecentNetwork:
+    """One line of the list of measurements."""
+
+    id: str
+    url: str
+    name: str
+    state: str
+    line: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomePage(Page):
     """The context of home.html."""
 
     max_bytes: int
     origin: str  # "http://localhost:8000"
     recent: tuple[RecentRun, ...]
+    networks: tuple[RecentNetwork, ...]
     examples: tuple[Example, ...]
 
 
@@ -61,6 +76,7 @@ class JobPage(Page):
     live: bool  # the page keeps asking
     percent: int | None
     line: str
+    notice: str  # why nothing moves, "" while something does
     steps: tuple[StepLine, ...]
     report_url: str | None  # of an earlier attempt
     problem: Problem | None
@@ -69,7 +85,9 @@ class JobPage(Page):
     sign_word: str
 
 
-def home_page(recent: Sequence[Run], *, max_bytes: int, origin: str) -> HomePage:
+def home_page(
+    recent: Sequence[Run], networks: Sequence[Propagation], *, max_bytes: int, origin: str
+) -> HomePage:
     """What the start page shows."""
     return HomePage(
         title="Are these weights right?",
@@ -77,18 +95,41 @@ def home_page(recent: Sequence[Run], *, max_bytes: int, origin: str) -> HomePage
         max_bytes=max_bytes,
         origin=origin,
         recent=tuple(_recent(run) for run in recent),
+        networks=tuple(_network(found) for found in networks),
         examples=EXAMPLES,
     )
 
 
-def home_twin(recent: Sequence[Run]) -> dict[str, Any]:
+def home_twin(recent: Sequence[Run], networks: Sequence[Propagation]) -> dict[str, Any]:
     """The start page's data."""
-    return {"recent": [_recent(run) for run in recent]}
+    return {
+        "recent": [_recent(run) for run in recent],
+        "networks": [_network(found) for found in networks],
+    }
 
 
-def job_page(run: Run) -> JobPage:
-    """What the job page shows of a run that is not done."""
-    status = job_status(run)
+def _network(found: Propagation) -> RecentNetwork:
+    return RecentNetwork(
+        id=found.id,
+        url=place_of(found),
+        name=visible(found.name),
+        state=found.state,
+        line=_measured(found),
+        created_at=found.created_at,
+    )
+
+
+def _measured(found: Propagation) -> str:
+    if found.state == "done":
+        return headed(found.headline or "Measured.", LONGEST_LINE)
+    if found.error is not None:
+        return headed(found.error.message, LONGEST_LINE)
+    return {"cancelled": "The measurement was cancelled."}.get(found.state, "Being measured …")
+
+
+def job_page(run: Run, *, workers: int) -> JobPage:
+    """What the job page shows of a run that is not done, with so many workers alive."""
+    status = job_status(run, workers=workers)
     verb = VERBS.get(run.state, "Reading")
     sign, icon, word = _sign(run)
     return JobPage(
@@ -103,6 +144,7 @@ def job_page(run: Run) -> JobPage:
         live=not run.finished,
         percent=status.percent,
         line=status.line,
+        notice=status.notice,
         steps=status.steps,
         report_url=report_url(run.id) if run.reported else None,
         problem=_problem(run),

@@ -42,9 +42,21 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.NoReport: 409,
     errors.Invalid: 422,
     errors.StorageFull: 507,
+    errors.DiskFull: 507,
+    errors.Unreadable: 500,
     errors.UploadInterrupted: 400,
+    errors.BodyTooLarge: 413,
+    errors.NoWorker: 503,
+    errors.NoGpuWorker: 503,
+    errors.CannotRun: 422,
+    errors.NotAnInput: 422,
+    errors.PropagationTooLarge: 507,
+    errors.PropagationTooSlow: 504,
     errors.CrossSite: 403,
     errors.WorkerExtraMissing: 503,
+    errors.UnknownOperators: 422,
+    errors.DoesNotFit: 507,
+    errors.NotANetwork: 422,
 }
 
 

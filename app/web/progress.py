@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from app.store.facts import Run
+from app.store.facts import Failure, Followed, Propagation, Run
 from app.web.filters import integer, plural
 
 StepState: TypeAlias = Literal["done", "now", "waiting"]
@@ -18,6 +18,10 @@ STEPS = (  # the run's step, what the page calls it
 )
 SIGNS: dict[StepState, str] = {"done": "✓", "now": "●", "waiting": "○"}
 WORDS: dict[StepState, str] = {"done": ", done", "now": ", now", "waiting": ", to do"}
+NO_WORKER = (
+    "No worker is alive, so nothing moves. Start one with `initscope worker`; the analysis then "
+    "goes on by itself."
+)
 READ_PERCENT, MEASURED_PERCENT = 4, 96  # where measuring starts and ends on the bar
 
 
@@ -51,6 +55,7 @@ class JobStatus:
     steps: tuple[StepLine, ...]
     url: str  # the report
     error: dict[str, str] | None
+    notice: str  # why nothing moves, "" while something does
 
 
 def report_url(run_id: str) -> str:
@@ -63,8 +68,15 @@ def job_url(run_id: str) -> str:
     return f"/jobs/{run_id}"
 
 
-def place_of(run: Run) -> str:
+def propagation_url(propagation_id: str) -> str:
+    """The address of the page that shows a measurement, or how far it is."""
+    return f"/m/{propagation_id}/propagation"
+
+
+def place_of(run: Followed) -> str:
     """Where a person goes to see this run: its report once there is one, its job page before."""
+    if isinstance(run, Propagation):
+        return propagation_url(run.id)
     return report_url(run.id) if run.state == "done" else job_url(run.id)
 
 
@@ -82,10 +94,14 @@ def percent(run: Run) -> int | None:
     return READ_PERCENT + int(share * (MEASURED_PERCENT - READ_PERCENT))
 
 
-def job_status(run: Run) -> JobStatus:
-    """Everything that the job page shows of `run`."""
+def job_status(run: Run, *, workers: int = 1) -> JobStatus:
+    """Everything that the job page shows of `run`.
+
+    Args:
+        run: As stored.
+        workers: How many are alive.
+    """
     now = _place(run)
-    error = run.error
     return JobStatus(
         id=run.id,
         name=run.name,
@@ -101,10 +117,16 @@ def job_status(run: Run) -> JobStatus:
         step_title=STEPS[min(now, len(STEPS) - 1)][1],
         steps=tuple(_step(run, place, now) for place in range(len(STEPS))),
         url=report_url(run.id),
-        error=None
-        if error is None
-        else {"error": error.code, "message": error.message, "hint": error.hint},
+        error=told(run.error),
+        notice=NO_WORKER if workers == 0 and not run.finished else "",
     )
+
+
+def told(error: Failure | None) -> dict[str, str] | None:
+    """Why a job failed, under the names of the API's error body."""
+    if error is None:
+        return None
+    return {"error": error.code, "message": error.message, "hint": error.hint}
 
 
 def _place(run: Run) -> int:

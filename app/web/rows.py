@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from app.core.report import TensorRow
 from app.web.selection import PAGE_ROWS, class_of, ordered, searched_text
+from app.web.wording import layer_kind
 
 Sort: TypeAlias = Literal["order", "size", "scheme", "deviation"]
 
@@ -54,7 +55,7 @@ def select(
 
 
 def _matches(row: TensorRow, words: Sequence[str], *, kind: str, status: str) -> bool:
-    if kind and kind not in {row.kind, class_of(row)}:
+    if kind and kind not in {row.kind, layer_kind(row.kind), class_of(row)}:
         return False
     if status and status not in {row.status, row.sign}:
         return False

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.report import Finding, Overview, Sign, Source, Status, Summary, TensorReport
-from app.store.facts import File, Run, State
+from app.store.facts import File, Followed, Run, State
 from app.web.deps import ID_PATTERN
 from app.web.progress import place_of
 from app.web.rows import Sort
@@ -120,7 +120,7 @@ def stored_file(file: File) -> StoredFile:
     )
 
 
-def accepted_run(run: Run) -> AcceptedRun:
+def accepted_run(run: Followed) -> AcceptedRun:
     """The answer to an order."""
     return AcceptedRun(id=run.id, url=place_of(run), state=run.state)
 

@@ -14,6 +14,7 @@ from app.core.report import Sign
 from app.store.facts import Run, SeedSearch
 from app.web import filters
 from app.web.contexts import Shell
+from app.web.progress import told
 from app.web.wording import tensor_url
 
 Became: TypeAlias = Literal["from_stream", "moved", "not_from_stream", "cannot_be_replayed"]
@@ -37,6 +38,7 @@ STEPS = {
     "state": "Solving for the generator's state",
     "moved_state": "Solving for the generator's state, allowing for a training step",
     "seeds": "Trying seeds",
+    "places": "Trying seeds where a model usually has its tensors",
     "stream": "Replaying the stream",
 }
 
@@ -157,7 +159,6 @@ def status_of(search: SeedSearch | None, document: bytes | None) -> dict[str, An
     """A search as data: how far it is, why it failed, what it found."""
     if search is None:
         return None
-    error = search.error
     return {
         "state": search.state,
         "full": search.full,
@@ -165,9 +166,7 @@ def status_of(search: SeedSearch | None, document: bytes | None) -> dict[str, An
         "percent": percent_of(search),
         "line": step_of(search),
         "headline": search.headline,
-        "error": None
-        if error is None
-        else {"error": error.code, "message": error.message, "hint": error.hint},
+        "error": told(search.error),
         "result": None if document is None else orjson.loads(document),
     }
 

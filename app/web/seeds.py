@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.store.facts import Run, SeedSearch
-from app.web.api import JSON_LIMIT, PROBLEMS
+from app.web.api import PROBLEMS
+from app.web.bodies import JsonRoute
 from app.web.deps import RunId, RunsHere, SeedsHere, SubmitterHere
 from app.web.progress import job_url
 from app.web.render import json_response, render
@@ -18,7 +19,7 @@ from app.web.seedings import found_of, seed_page, status_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
 class NewSearch(BaseModel):
@@ -78,7 +79,6 @@ async def stop_seed(run_id: RunId, submitter: SubmitterHere) -> Response:
     status_code=status.HTTP_202_ACCEPTED,
     response_model=dict[str, Any],
     responses=PROBLEMS,
-    max_body_size=JSON_LIMIT,
 )
 async def add_search(run_id: RunId, submitter: SubmitterHere, order: NewSearch) -> Response:
     """Look for the torch.manual_seed that drew a file; its result is the run's `seed`."""

@@ -81,7 +81,7 @@ def class_of(row: TensorRow) -> str:
     if row.parameter is False or row.role in BUFFER_ROLES:
         return "buffers"
     named = "weight" in row.role and not row.role.startswith("norm")
-    unnamed = row.role in {"unknown", ""} and len(row.shape) > 1
+    unnamed = row.role in {"unknown", "parameter", ""} and len(row.shape) > 1
     return "weights" if named or unnamed else "biases"
 
 

@@ -13,7 +13,7 @@ from app.web.drawings import band_views, drawings, histogram_view
 from app.web.look import Look
 from app.web.parts import of_part, part_of, part_rows
 from app.web.reasons import why_links
-from app.web.wording import certified, tensor_url, verdict
+from app.web.wording import certified, layer_kind, tensor_url, verdict
 
 LONGEST_NAME = 240
 
@@ -80,7 +80,7 @@ def _sure(value: str, certainty: str) -> str:
 
 
 def _description(report: TensorReport) -> tuple[str, ...]:
-    kind = "unknown layer" if report.kind == "unknown" else report.kind
+    kind = "unknown layer" if report.kind == "unknown" else layer_kind(report.kind)
     parts = [_sure(kind, report.kind_certainty) if report.kind != "unknown" else kind]
     parts += [filters.shape(report.shape), filters.plural(report.count, "value"), report.dtype]
     if report.fan_in is not None:
@@ -152,7 +152,7 @@ def _identity(report: TensorReport) -> tuple[Fact, ...]:
     fans = f"fan_in {report.fan_in}, fan_out {report.fan_out}"
     unknown = report.fan_in is None and report.fan_out is None
     facts = [
-        Fact(name="layer", value=_sure(report.kind, report.kind_certainty)),
+        Fact(name="layer", value=_sure(layer_kind(report.kind), report.kind_certainty)),
         Fact(name="role", value=report.role.replace("_", " ")),
         Fact(name="fans", value="unknown" if unknown else _sure(fans, report.fan_certainty)),
         Fact(name="known from", value=report.evidence),

@@ -30,7 +30,22 @@ def sniff(head: bytes) -> str:
         return "safetensors"
     if head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
         return "pickle"
-    return "unknown"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if head[:1] == b"\x08" and head[1:2] < b"\x15" and head[2:3] in {b"\x12", b"\x3a"}:
+        return "onnx"  # a ModelProto: its version, then the name of who made it or the graph
+    return "text" if _like_text(head) else "unknown"
+
+
+def _like_text(head: bytes) -> bool:
+    """Printable, and neither a web page nor another format that begins so."""
+    start = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    start = start.rstrip("\ufffd") if len(head) == HEAD_BYTES else start  # a character cut short
+    strange = ("<", "version https://", "L1195470371460", "GGUF", "lmgg", "tjgg")
+    if not start or start.startswith(strange):
+        return False
+    plain = (one.isprintable() or one in "\t\r\n" for one in start)
+    return all(plain) and "\ufffd" not in start
 
 
 class Body:

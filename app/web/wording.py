@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from app.charts.names import shortened
 from app.charts.style import SIGN_ICONS, SIGN_WORDS
+from app.core.layers import LINEAR
 from app.core.report import Finding, Sign
 from app.core.schemes import BY_ID
 from app.web import filters
@@ -27,6 +28,11 @@ def scheme_name(scheme: str | None) -> str:
     """A scheme id as a person reads it."""
     known = BY_ID.get(scheme or "")
     return known.name if known else scheme or "no scheme"
+
+
+def layer_kind(kind: str) -> str:
+    """A torch.nn class as a person knows it: attention's out_proj is a Linear by another name."""
+    return "Linear" if kind in LINEAR else kind
 
 
 def tensor_url(run: str, index: int) -> str:
@@ -86,18 +92,30 @@ def verdict(
 def certified(certificate: Certificate | None) -> tuple[str, ...]:
     """What the bits of a tensor prove, in a sentence; nothing where they prove nothing."""
     told = certificate or {}
+    reason = told.get("reason")
+    why = f": {reason}" if reason else ""
     if told.get("verdict") == "refuted":
-        reason = told.get("reason") or "values stand where it puts none"
-        return (f"No untouched draw of torch's CPU generator: {reason}.",)
+        return (f"No untouched draw of torch's CPU generator ({_law(told)}){why}.",)
     if told.get("verdict") != "bit_exact_draw":
         return ()
-    sentence = f"Bit-exact untouched draw of torch's CPU generator ({told.get('law')} law)"
+    sentence = f"Bit-exact untouched draw of torch's CPU generator ({_law(told)})"
     seed, offset = told.get("seed"), told.get("stream_offset")
     if isinstance(seed, int):
         sentence += f": torch.manual_seed({seed})"
         if isinstance(offset, int):
             sentence += f", {offset:,} outputs into its stream"
-    return (f"{sentence}.",)
+        return (f"{sentence}.",)
+    return (f"{sentence}{why}.",)
+
+
+def _law(certificate: Certificate) -> str:
+    """The certificate's law, at its scale where that is told: "U(±0.04419)", "normal law"."""
+    bound, std = certificate.get("bound"), certificate.get("std")
+    if isinstance(bound, float):
+        return f"U(±{exact(bound)})"
+    if isinstance(std, float):
+        return f"N(0, {exact(std)}²)"
+    return f"{certificate.get('law')} law"
 
 
 def exact(value: float | None) -> str:

@@ -45,10 +45,17 @@ class JobPage {
     });
   }
 
+  showNotice(notice) {
+    const place = this.find("notice");
+    if (place.textContent !== notice) place.textContent = notice; // announced once
+    place.hidden = notice === "";
+  }
+
   show(job) {
     this.showBar(job);
     this.showSteps(job);
     this.find("line").textContent = job.line;
+    this.showNotice(job.notice);
     this.document.title = titleOf(job, this.ownTitle);
     if (job.step_title !== this.announced) {
       this.announced = job.step_title;

@@ -2,6 +2,7 @@
 
 export const SNIFF_BYTES = 512;
 const HEADER_LIMIT = 64 * 2 ** 20; // bytes of header read here; the server reads longer ones
+const TEXT_LIMIT = 256 * 2 ** 10; // bytes of a network's text
 const EXPECTED = "Expected .safetensors, or a .pt, .pth, .bin or .ckpt written by torch.save.";
 const BUFFER = /(^|\.)(running_mean|running_var|num_batches_tracked)$/;
 const UNITS = ["", " k", " M", " G", " T", " P"];
@@ -54,7 +55,7 @@ function textOf(head) {
   return whole === "" || /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/.test(whole) ? null : whole;
 }
 
-function judgeText(text) {
+function judgeText(text, size) {
   const start = text.trimStart().toLowerCase();
   if (start.startsWith("version https://git-lfs")) {
     return refusal("This is a Git LFS pointer, not the weights.", "Run `git lfs pull`, then drop it.");
@@ -65,7 +66,10 @@ function judgeText(text) {
       "A download that needs a login often saves its sign-in page. Download the file again.",
     );
   }
-  return refusal("This is a text file, not a checkpoint.");
+  if (size > TEXT_LIMIT) {
+    return refusal(`This is a text of ${bytes(size)}; a network's has at most ${bytes(TEXT_LIMIT)}.`);
+  }
+  return { kind: "text" };
 }
 
 /** Length of the JSON header when the first bytes are a safetensors file's, else null. */
@@ -79,7 +83,7 @@ export function headerLength(head, size) {
 /**
  * What a file is by its first bytes.
  *
- * `{kind: "safetensors"|"zip"|"pickle"|"unknown"}` is sent; `{kind: "refused", message, hint}` is not.
+ * `{kind: "safetensors"|"zip"|"pickle"|"text"|"unknown"}` is sent; `{kind: "refused", message, hint}` is not.
  */
 export function sniff(head, size) {
   if (size === 0) return refusal("The file is empty (0 bytes).", "Check that its download finished.");
@@ -92,7 +96,7 @@ export function sniff(head, size) {
     }
   }
   const text = textOf(head);
-  return text === null ? { kind: "unknown" } : judgeText(text);
+  return text === null ? { kind: "unknown" } : judgeText(text, size);
 }
 
 function addTensor(found, name, entry) {

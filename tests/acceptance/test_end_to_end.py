@@ -143,7 +143,6 @@ def cut(content: bytes) -> bytes:
 
 
 REFUSED = {
-    "a text file": (b"hello, this is a text\n" * 100, "not_a_checkpoint"),
     "an HTML page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "not_a_checkpoint"),
     "a truncated safetensors": (cut(mlp(dead=False)), "truncated"),
     "a safetensors without tensors": (safetensors({}), "no_tensors"),
@@ -166,6 +165,14 @@ def test_a_hostile_file_is_refused_with_a_sentence(service, what):
     page = service.get(f"/jobs/{run['id']}", headers=BROWSER).text
     assert 'data-sign="problem"' in page
     assert "Analyse again" in page
+
+
+def test_a_text_that_describes_no_network_is_refused_with_a_sentence(service):
+    run = analysed(service, b"hello, this is a text\n" * 100)
+    assert (run["state"], run["error"]["error"]) == ("failed", "not_a_network")
+    page = service.get(run["url"], headers=BROWSER, follow_redirects=True).text
+    assert 'data-sign="problem"' in page
+    assert "The network was not understood" in page
 
 
 def test_an_empty_file_is_refused_at_once(service):

@@ -47,6 +47,7 @@ def reports():
     "candidate",
     [
         law("uniform", bound=0.1, std=0.1 / math.sqrt(3)),
+        law("positive_uniform", bound=0.2, std=0.2 / math.sqrt(12)),
         law("normal", bound=None, std=0.1),
         law("truncated_normal", bound=0.2, std=TruncatedNormal(parent=0.1).std),
     ],
@@ -65,6 +66,12 @@ def test_a_truncated_normal_is_found_again_from_its_bound_and_std(cut):
     assert found.bound == pytest.approx(drawn.bound)
     # The std of a narrow cut hardly depends on the parent, so it is the std that must agree.
     assert found.std == pytest.approx(drawn.std, rel=1e-6)
+
+
+def test_a_draw_from_0_on_has_no_density_below():
+    x, y = curve_points(law("positive_uniform", bound=0.2, std=0.2 / math.sqrt(12)), (-0.1, 0.3))
+    assert [h for at, h in zip(x, y, strict=True) if at < 0] == [0.0]
+    assert max(y) == pytest.approx(5.0)
 
 
 def test_a_constant_has_no_density():
@@ -117,6 +124,7 @@ def test_a_constant_tensor_has_no_figure(reports):
 def test_laws_without_a_curve_are_not_drawn(reports):
     assert {item.law for item in drawable(reports[0].candidates)} <= {
         "uniform",
+        "positive_uniform",
         "normal",
         "truncated_normal",
     }

@@ -9,6 +9,7 @@ from app.core.fans import fans
 from app.core.report import DefaultLaw
 from app.core.schemes import laws_at
 from app.core.sketch import sketch
+from tests.torch_checkpoints import judged, stored
 
 ALPHA = 0.001
 
@@ -192,7 +193,8 @@ def test_a_large_default_layer_survives_at_the_level_of_a_thousand_tensors():
 def test_every_excluded_law_says_which_test_excluded_it_and_why():
     found = attributed(nn.Linear(300, 200).weight)
     excluded = [c for c in found.candidates if c.rejected_by is not None]
-    tests = {"support", "scale", "shape", "mean", "rows", "columns", "zeros", "extreme", "constant"}
+    tests = {"support", "scale", "shape", "mean", "rows", "columns", "zeros", "extreme"}
+    tests |= {"constant", "places", "spectrum"}
     assert {c.rejected_by for c in excluded} <= tests
     assert all(c.reason for c in excluded)
 
@@ -229,3 +231,60 @@ def test_a_short_bias_that_looks_normal_is_not_called_a_fresh_draw():
 
 def test_a_matrix_that_looks_normal_at_no_listed_spread_may_be_one():
     assert attributed(0.4 * torch.randn(32, 32)).status == "unlisted_scale"
+
+
+@pytest.mark.parametrize(
+    ("top", "scheme", "call"),
+    [(1.0, "uniform[0,1)", "nn.init.uniform_"), (0.01, "uniform[0,0.01)", "jax.nn")],
+)
+def test_a_uniform_without_bounds_is_known_with_its_call(top, scheme, call):
+    torch.manual_seed(8)
+    found = judged(stored({"weight": torch.rand(64, 64) * top})).reports[0]
+    assert (found.status, found.schemes) == ("consistent", (scheme,))
+    assert [line for line in found.remarks if call in line]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_native_16_bit_draw_between_0_and_1_is_known(dtype):
+    torch.manual_seed(8)
+    values = torch.empty(200, 300, dtype=dtype).uniform_()
+    assert judged(stored({"weight": values})).reports[0].schemes == ("uniform[0,1)",)
+
+
+@pytest.mark.parametrize("moved", [lambda w: w - 0.5, lambda w: w**2, lambda w: w * 0.7])
+def test_other_positive_values_are_no_uniform_of_that_kind(moved):
+    torch.manual_seed(8)
+    found = judged(stored({"weight": moved(torch.rand(64, 64))})).reports[0]
+    assert not [i for i in found.schemes if i.startswith("uniform[0")]
+
+
+@pytest.mark.parametrize(
+    ("values", "scheme"),
+    [
+        (nn.init.eye_(torch.empty(40, 24)), "eye"),
+        (nn.init.dirac_(torch.empty(12, 8, 3)), "dirac"),
+        (nn.init.dirac_(torch.empty(12, 8, 3, 3), groups=4), "dirac"),
+        (nn.init.sparse_(torch.empty(100, 80), 0.3), "sparse(0.01)"),
+    ],
+)
+def test_what_sets_values_by_their_places_is_a_scheme_too(values, scheme):
+    found = judged(stored({"weight": values})).reports[0]
+    assert (found.status, found.schemes) == ("structured", (scheme,))
+
+
+def clamped_normal(times, std=0.02):
+    torch.manual_seed(8)
+    values = torch.randn(400, 300) * std
+    values[:times, 0] = torch.tensor([2.0, -2.0] * times)[:times]
+    return values
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_value_at_the_cut_of_trunc_normal_is_an_accident_of_its_draw(times):
+    found = judged(stored({"weight": clamped_normal(times)})).reports[0]
+    assert (found.status, found.schemes) == ("consistent", ("trunc_normal(0.02)",))
+
+
+@pytest.mark.parametrize("values", [clamped_normal(5), clamped_normal(1) * 1.01])
+def test_other_far_values_are_no_accident(values):
+    assert judged(stored({"weight": values})).reports[0].schemes == ()

@@ -167,3 +167,79 @@ def test_tied_embeddings_stored_twice_are_explained():
     wte = torch.randn(500, 64) * 0.02
     source = stored({"wte.weight": wte, "lm_head.weight": wte.clone()})
     assert found(source)["tied_weights"].level == "info"
+
+
+def gpt(*, forgotten=()):
+    """Twelve residual projections of GPT-2, all but some of them scaled by depth."""
+    tensors = {"transformer.wte.weight": torch.randn(300, 64) * 0.02}
+    for n in range(6):
+        for name, shape in (("attn.c_attn", (64, 192)), ("attn.c_proj", (64, 64))):
+            path = f"transformer.h.{n}.{name}.weight"
+            scaled = name.endswith("c_proj") and path not in forgotten
+            tensors[path] = torch.randn(*shape) * (0.02 / math.sqrt(12) if scaled else 0.02)
+    return stored(tensors)
+
+
+def test_one_projection_without_depth_scaling_is_told_among_many_with_it():
+    name = "transformer.h.3.attn.c_proj.weight"
+    findings = found(gpt(forgotten=(name,)))
+    finding = findings["depth_scaling_missing"]
+    assert (finding.tensors, finding.level) == ((name,), "warning")
+    assert finding.limit == pytest.approx(0.02 / math.sqrt(12))
+    assert "differs_from_main" not in findings
+    assert "Mostly" in judged(gpt(forgotten=(name,))).summary.headline
+
+
+def test_depth_scaling_of_all_projections_is_no_finding():
+    assert found(gpt()) == {}
+
+
+@pytest.mark.parametrize(("std", "level"), [(1.0, "warning"), (0.001, "warning")])
+def test_a_strong_factor_a_layer_is_told_in_a_short_chain_too(std, level):
+    model = nn.Sequential(
+        nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10)
+    )
+    for layer in model[::2]:
+        nn.init.normal_(layer.weight, std=std)
+    finding = found(whole_module(model))["scale_for_activation"]
+    # √(fan_in/2) of 64 and 128 inputs, in the geometric mean.
+    assert finding.measured == pytest.approx(std * math.sqrt(math.sqrt(32 * 64)), rel=0.02)
+    assert finding.level == level
+
+
+def test_the_final_layer_of_a_diffusion_transformer_may_start_at_zero():
+    trunk = {f"blocks.{n}.mlp.fc1.weight": torch.randn(64, 64) * 0.02 for n in range(3)}
+    source = stored({**trunk, "final_layer.linear.weight": torch.zeros(32, 64)})
+    assert [(c, f.level) for c, f in found(source).items()] == [("zero_head", "info")]
+
+
+def test_masks_and_power_iterations_are_no_weights():
+    model = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(64, 64)))
+    tensors = {
+        **model.state_dict(),
+        "1.weight_orig": torch.rand(9, 99),
+        "1.weight_mask": torch.ones(9, 99),
+    }
+    said = {r.name: r.status for r in judged(stored(tensors)).reports}
+    assert {said[n] for n in said if n.endswith(("._u", "._v", "_mask"))} == {"not_judged"}
+
+
+def blocks_of_two(count=4, *, zero=()):
+    """Blocks of two convolutions, the second of some of them zero."""
+    tensors = {}
+    for n in range(count):
+        tensors[f"layer1.{n}.conv1.weight"] = torch.randn(32, 32, 3, 3) * 0.05
+        drawn = torch.randn(32, 32, 3, 3) * 0.05
+        tensors[f"layer1.{n}.conv2.weight"] = 0 * drawn if n in zero else drawn
+    return stored(tensors)
+
+
+def test_the_last_convolution_of_every_block_may_start_at_zero_as_fixup_s_does():
+    assert {c: f.level for c, f in found(blocks_of_two(zero=range(4))).items()} == {
+        "zero_by_design": "info"
+    }
+
+
+def test_the_last_convolution_of_one_block_may_not():
+    finding = found(blocks_of_two(zero=[2]))["all_zero_weight"]
+    assert finding.tensors == ("layer1.2.conv2.weight",)

@@ -219,3 +219,25 @@ def test_a_model_of_another_library_gets_no_seed():
     found = recover(sought([torch.from_numpy(values)]))
     assert (found.seeds, verdicts(found)) == ((), ["not_from_stream"])
     assert found.seeds_tried >= 10**7
+
+
+def test_a_search_without_time_says_so_and_blames_no_tensor():
+    found = recover(parameters(perceptron(9)), is_late=lambda: True)
+    assert (found.complete, found.seeds) == (False, ())
+    assert verdicts(found) == ["cannot_be_replayed"] * 4
+    assert "time" in found.tensors[0].reason
+
+
+def test_a_search_that_runs_out_of_time_keeps_what_it_found():
+    model = perceptron(LARGE)
+    with torch.no_grad():
+        model[2].weight.copy_(torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (30, 60))))
+    looks = iter([False])  # on time for the first state only
+    found = recover(parameters(model), is_late=lambda: next(looks, True))
+    assert seeds(found) == [LARGE]
+    assert not found.complete
+    assert verdicts(found) == ["from_stream", "from_stream", "cannot_be_replayed", "from_stream"]
+
+
+def test_a_search_with_time_enough_is_complete():
+    assert recover(parameters(perceptron(9))).complete

@@ -162,18 +162,20 @@ def test_an_orthogonal_scheme_needs_orthogonal_rows_not_their_scale():
 def test_an_orthogonal_matrix_fits_its_gain_alone():
     torch.manual_seed(5)
     found = report(nn.init.orthogonal_(torch.empty(64, 256), gain=2**0.5))
-    assert (found.status, found.schemes) == ("consistent", ("orthogonal(gain=1.414)",))
+    assert (found.status, found.schemes) == ("consistent", ("orthogonal(gain=1.414)", "lsuv"))
 
 
 def test_a_gain_of_no_list_is_told():
     torch.manual_seed(6)
     found = report(nn.init.orthogonal_(torch.empty(64, 256), gain=1.23))
     assert (found.status, found.structure.kind, found.schemes) == (
-        "unlisted_scale",
+        "consistent",
         "orthogonal",
-        (),
+        ("lsuv",),
     )
-    assert "its rows are orthogonal with gain 1.23" in found.sentence
+    assert found.sentence.startswith(
+        "Fits Orthogonal at a gain of its own, as LSUV: the gain is 1.23, W·Wᵀ/g² is off"
+    )
 
 
 def test_an_orthogonal_matrix_after_one_step_is_not_at_init():
@@ -234,3 +236,21 @@ def test_rows_of_zeros_behind_a_vocabulary_are_left_out_too():
     found = next(iter(judged(whole_module(table)).reports))
     assert found.status == "consistent"
     assert any(remark.startswith("10 rows (290, 291,") for remark in found.remarks)
+
+
+@pytest.mark.parametrize("law", ["uniform", "normal"])
+def test_zeros_that_8_bits_bring_about_are_not_pruned(law):
+    torch.manual_seed(4)
+    drawn = torch.randn(300, 300) * 0.05 if law == "normal" else torch.rand(300, 300) * 0.2 - 0.1
+    stored = drawn.to(torch.float8_e4m3fn)
+    seen = sketch(stored.view(torch.uint8).numpy(), dtype="float8_e4m3fn")
+    assert seen.zeros > 0.005 * seen.finite
+    assert structure_of(seen, (300, 300)) is None
+
+
+def test_pruning_is_seen_in_8_bits_too():
+    torch.manual_seed(4)
+    drawn = torch.randn(300, 300) * 0.05
+    stored = (drawn * (torch.rand(300, 300) > 0.1)).to(torch.float8_e4m3fn)
+    seen = sketch(stored.view(torch.uint8).numpy(), dtype="float8_e4m3fn")
+    assert structure_of(seen, (300, 300)).kind == "sparse"

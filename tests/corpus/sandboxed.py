@@ -15,6 +15,7 @@ import numpy as np
 from app.core.sketch import sketch
 from app.errors import Truncated
 from app.readers.checkpoints import Mapped, open_checkpoint, value_dtype, values
+from app.readers.child import Stream
 
 
 def echo(descriptor, arguments, progress):
@@ -26,8 +27,36 @@ def attach(descriptor, arguments, progress):
     return {"n": 2}, [b"one", bytes(3_000_000)]
 
 
+def streamed(descriptor, arguments, progress):
+    made = []
+
+    def pieces():
+        for number in range(3):
+            made.append(number)
+            yield b"%d" % number
+
+    return Stream(attachments=pieces(), value=lambda: {"made": len(made)})
+
+
 def read(descriptor, arguments, progress):
     return os.pread(descriptor, 100, 0).decode()
+
+
+def read_all(descriptor, arguments, progress):
+    return [os.pread(one, 100, 0).decode() for one in (descriptor, *arguments["others"])]
+
+
+def connect(descriptor, arguments, progress):
+    """What happens at a connection to this machine's own port 9: the error's name, or "done"."""
+    try:
+        socket.create_connection(("127.0.0.1", 9), timeout=5).close()
+    except OSError as refused:
+        return type(refused).__name__
+    return "done"
+
+
+def misread(descriptor, arguments, progress):
+    return os.pread(9999, 1, 0)
 
 
 def refuse(descriptor, arguments, progress):

@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 
-from app.errors import EmptyFile, Malformed, NotACheckpoint, UnsupportedFormat
+from app.errors import EmptyFile, Malformed, NotACheckpoint, NoTensors, UnsupportedFormat
 from tests.corpus.archives import FOUR, legacy, zipped
 from tests.corpus.hostility import Hostile, in_zip
 from tests.corpus.pickling import (
@@ -54,7 +54,10 @@ STRANGERS: dict[str, Hostile] = {
     "onnx": Hostile(lambda: b"\x08\x08\x12\x07pytorch" + bytes(60), UnsupportedFormat, "ONNX"),
     "tar": Hostile(_tar, UnsupportedFormat, "torch 0.1"),
     "keras": Hostile(lambda: zipped({"model.weights.h5": b"x"}), UnsupportedFormat, "Keras"),
-    "pt2": Hostile(lambda: zipped({"m/models/model.json": b"{}"}), UnsupportedFormat, "export"),
+    "pt2": Hostile(lambda: zipped({"m/models/model.json": b"{}"}), NoTensors, "no tensors"),
+    "pt2_compiled": Hostile(
+        lambda: zipped({"m/data/aotinductor/m/a.so": b"x"}), UnsupportedFormat, "compiled"
+    ),
     "zip": Hostile(lambda: zipped({"holiday.txt": b"x"}), UnsupportedFormat, "zip archive"),
     "zip_without_entries": Hostile(lambda: zipped({}), UnsupportedFormat, "without entries"),
     "bare_pickle": Hostile(

@@ -134,8 +134,9 @@ def test_a_hostile_name_does_not_reach_the_terminal_raw(tmp_path):
     assert "\u202e" not in result.stdout
 
 
-def test_a_worker_for_a_queue_without_work_says_so():
-    result = initscope("worker", "--queue", "gpu")
+@pytest.mark.parametrize("device", ["tpu", "cuda:999"])
+def test_a_worker_on_a_device_that_is_not_there_says_so(device):
+    result = initscope("worker", "--queue", "gpu", "--device", device)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from app.cli.seed import table
 from app.config import Settings
-from app.jobs.seeding import find_seeds
+from app.jobs.seeding import asked_of, find_seeds, recover_seeds
 from app.readers import sandbox
 
 torch.set_num_threads(1)
@@ -91,6 +91,22 @@ def test_bfloat16_cannot_be_replayed(tmp_path):
     assert {row.origin.verdict for row in found.tensors} == {"cannot_be_replayed"}
     assert found.seeds == ()
     assert "No seed was found" in table(found)
+
+
+def test_a_search_out_of_time_is_an_answer_and_no_failure(model):
+    descriptor = os.open(model, os.O_RDONLY)
+    asked = asked_of("model.pt", Settings(), full=False, threads=1) | {"seconds": 0.0}
+    try:
+        found = recover_seeds(descriptor, asked, lambda _progress: None)
+    finally:
+        os.close(descriptor)
+    assert (found.complete, found.seeds) == (False, ())
+    assert "before the search's time was over" in table(found)
+
+
+def test_a_child_ends_its_search_before_it_would_be_ended():
+    settings = Settings(part_seconds=100)
+    assert asked_of("a", settings, full=True, threads=1)["seconds"] < settings.part_seconds
 
 
 def test_seed_json_is_one_document_and_nothing_else(model):

@@ -66,3 +66,20 @@ def test_machines_that_share_a_database_keep_names_apart(tmp_path):
     shared = Settings(_env_file=None, data_dir=tmp_path, database_url="postgresql://h/d")
     assert slots.place(local) == "local"
     assert slots.place(shared) != "local"
+
+
+def test_workers_of_the_gpu_queue_have_names_of_their_own(tmp_path):
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    both = [slots.claim(tmp_path, slots.place(settings, queue=queue)) for queue in ("cpu", "gpu")]
+    assert [slot.name for slot in both] == ["local-0", "gpu@local-0"]
+    for queue in ("cpu", "gpu"):
+        assert slots.alive(tmp_path, within_seconds=60, queue=queue) == 1
+    for slot in both:
+        slot.release()
+
+
+def test_workers_of_both_queues_look_after_each_other(tmp_path):
+    slot = slots.claim(tmp_path, "gpu@local")
+    assert slot.is_neighbour("local-3")
+    assert not slot.is_neighbour("elsewhere-0")
+    slot.release()

@@ -20,12 +20,13 @@ import pytest
 import sqlalchemy as sa
 
 from app.config import Settings
-from app.jobs import engine
+from app.jobs import engine, slots
 from app.jobs.submit import Submitter
 from app.jobs.supervisor import environment
 from app.store import database
 from app.store.blobs import Blobs
-from app.store.facts import Run
+from app.store.facts import Propagation, Run
+from app.store.propagations import Propagations
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
@@ -44,7 +45,8 @@ class Service:
         self.runs = Runs(self.tables)
         self.blobs = Blobs(settings.data_dir / "blobs")
         self.seeds = Seeds(self.tables)
-        self.submitter = Submitter(settings, self.runs, self.blobs, self.seeds)
+        self.propagations = Propagations(self.tables)
+        self.submitter = Submitter(settings, self.runs, self.blobs, self.seeds, self.propagations)
 
     def start(self, count: int = 1) -> None:
         """Start workers as the service starts them."""
@@ -57,6 +59,18 @@ class Service:
                 start_new_session=True,
             )
             self.workers.append(worker)
+
+    def start_gpu_worker(self) -> None:
+        """Start a worker of the gpu queue whose device is the CPU: the queue does not know."""
+        command = "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))"
+        worker = subprocess.Popen(
+            [sys.executable, "-c", command, "worker", "--queue", "gpu", "--device", "cpu"],
+            cwd=ROOT,
+            env=os.environ | environment(self.settings),
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.workers.append(worker)
 
     def kill(self, number: int = 0) -> None:
         """SIGKILL one worker and see that its children end with it."""
@@ -102,6 +116,25 @@ class Service:
         file = await self.runs.add_file(received, name=name)
         return await self.submitter.submit(file.id)
 
+    async def keep(self, content: bytes, name: str) -> str:
+        """The id of a stored file."""
+
+        async def body() -> AsyncIterator[bytes]:
+            yield content
+
+        received = await self.blobs.receive(body(), limit=2**30)
+        return (await self.runs.add_file(received, name=name)).id
+
+    async def measured(
+        self, found: Propagation, wanted: Callable[[Propagation], bool] = lambda now: now.finished
+    ) -> Propagation:
+        """The measurement once it is as wanted."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for now in self.submitter.propagation_events(found.id):
+                if wanted(now):
+                    return now
+        raise AssertionError(f"never came about: {await self.propagations.find(found.id)}")
+
     async def until(self, run: Run, wanted: Callable[[Run], bool]) -> Run:
         """The run once it is as wanted."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -119,6 +152,18 @@ class Service:
         async with database.reading(self.tables).connect() as connection:
             found = await connection.execute(sa.text(query), values)
             return [tuple(row) for row in found]
+
+    async def until_so(self, is_so: Callable[[], bool]) -> None:
+        """Return once something is so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+    async def gpu_worker_alive(self) -> None:
+        """Return once a worker of the gpu queue has given a sign of life."""
+        folder = self.settings.data_dir / slots.FOLDER
+        await self.until_so(lambda: slots.alive(folder, within_seconds=60, queue="gpu") > 0)
 
     async def eventually(self, query: str, wanted: tuple[Any, ...]) -> None:
         """Return once the database's one row is as wanted."""

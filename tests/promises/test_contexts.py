@@ -10,8 +10,10 @@ from app.web.assets import folder
 from app.web.health import DocsPage
 from app.web.overviews import HomePage, JobPage
 from app.web.problems import ProblemPage
+from app.web.propagation_contexts import PropagationPage
 from app.web.render import SHARED_NAMES, TEMPLATES
 from app.web.seedings import SeedPage
+from app.web.spec_views import SpecPage
 from app.web.why import WhyPage
 
 CONTEXTS = {
@@ -20,7 +22,9 @@ CONTEXTS = {
     "job.html": JobPage,
     "layers.html": contexts.LayersPage,
     "problem.html": ProblemPage,
+    "propagation.html": PropagationPage,
     "seed.html": SeedPage,
+    "spec.html": SpecPage,
     "tensor.html": contexts.TensorPage,
     "why.html": WhyPage,
 }

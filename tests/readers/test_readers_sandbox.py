@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.errors import Cancelled, ChildLost, OutOfMemory, OutOfTime, Truncated
+from app.errors import Cancelled, ChildLost, OutOfMemory, OutOfTime, Truncated, Unreadable
 from app.readers import sandbox
 from app.readers.sandbox import Limits
 from tests.corpus.archives import entry, safetensors
@@ -116,6 +116,12 @@ def test_a_file_larger_than_the_memory_limit_is_measured(tmp_path):
 def test_a_refusal_is_raised_again_with_its_facts():
     with pytest.raises(Truncated, match="expected 2 bytes, found 1"):
         sandbox.run(f"{TASKS}:refuse", limits=LIMITS)
+
+
+def test_a_disk_that_cannot_be_read_is_told_as_such():
+    with pytest.raises(Unreadable) as failure:
+        sandbox.run(f"{TASKS}:misread", limits=LIMITS)
+    assert failure.value.message.endswith("from this machine's disk: Bad file descriptor.")
 
 
 def test_an_unexpected_failure_names_only_its_kind(caplog):
@@ -246,3 +252,22 @@ def _alive(process):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_streamed_answer_is_made_as_it_is_sent():
+    answer = sandbox.run(f"{TASKS}:streamed", limits=LIMITS)
+    assert (answer.value, answer.attachments) == ({"made": 3}, [b"0", b"1", b"2"])
+
+
+def test_attachments_may_be_taken_as_they_come():
+    taken = []
+    answer = sandbox.run(f"{TASKS}:streamed", limits=LIMITS, on_attachment=taken.append)
+    assert (taken, answer.attachments) == ([b"0", b"1", b"2"], [])
+
+
+def test_a_refused_attachment_ends_the_child():
+    def refuse(_attachment):
+        raise ChildLost(reason="of no use")
+
+    with pytest.raises(ChildLost, match="of no use"):
+        sandbox.run(f"{TASKS}:streamed", limits=LIMITS, on_attachment=refuse)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from app.core.report import SCHEMA, Overview, Source, Summary, TensorReport
 from app.errors import Invalid, NotFound, NotReady, UploadInterrupted
-from app.store.documents import TENSOR, dump, load
+from app.store.documents import TENSOR, dump, inflate, load
 from app.store.facts import Failure, Measured, Part, Received, Run
 
 OnShelf = Callable[[Callable[[Any], Any]], Any]
@@ -18,13 +19,19 @@ OnShelf = Callable[[Callable[[Any], Any]], Any]
 
 def tensor(index: int, **changes: Any) -> TensorReport:
     facts: dict[str, Any] = {field.name: None for field in dataclasses.fields(TensorReport)}
-    facts |= {"index": index, "name": f"layer{index}.weight", "group": "", "module": "layer"}
+    facts |= {
+        "place": {},
+        "index": index,
+        "name": f"layer{index}.weight",
+        "group": "",
+        "module": "layer",
+    }
     facts |= {"shape": (3, 4), "strides": (4, 1), "dtype": "float32", "kind": "Linear"}
     facts |= {"kind_certainty": "inferred", "fan_certainty": "inferred", "role": "weight"}
     facts |= {"evidence": "name", "count": 12, "nonfinite": 0, "nan": 0, "zeros": 0, "mean": 0.1}
     facts |= {"quantiles": {"0.5": 0.1}, "status": "too_small", "sign": "not_judged"}
     facts |= {"sentence": "Too few values.", "remarks": (), "schemes": (), "candidates": ()}
-    return TensorReport(**(facts | {"profiles": (), "parts": ()} | changes))
+    return TensorReport(**(facts | {"profiles": (), "parts": (), "place": {}} | changes))
 
 
 def overview(headline: str = "All is well.", schema: str = SCHEMA) -> Overview:
@@ -221,7 +228,7 @@ def test_nan_and_infinity_never_reach_the_database(on_shelf: OnShelf):
         broken = tensor(0, mean=float("nan"), max=float("inf"))
         await shelf.attempts.measured(run.job, 0, [measured(broken)])
         (found,) = await shelf.attempts.all_measured(run.job)
-        report = load(TENSOR, found.report)
+        report = load(TENSOR, inflate(found.report))
         assert (report.mean, report.max, found.sketch) == (None, None, None)
 
     on_shelf(body)
@@ -358,6 +365,28 @@ def test_a_deleted_files_next_life_has_another_job(on_shelf: OnShelf):
         again = await measured_run(shelf, queue)
         assert again.id == run.id
         assert again.job != run.job
+
+    on_shelf(body)
+
+
+def test_a_file_that_nobody_analysed_is_forgotten_after_its_time(on_shelf: OnShelf):
+    async def body(shelf):
+        lonely, used = await shelf.keep(b"lonely"), await shelf.keep(b"used")
+        await shelf.runs.accept(used.id, again=False, enqueue=Queue())
+        assert await shelf.runs.forget(before=lonely.created_at) == []
+        assert await shelf.runs.forget(before=datetime.now(UTC)) == [lonely.sha256]
+        assert (await shelf.runs.file(used.id)).id == used.id
+        with pytest.raises(NotFound):
+            await shelf.runs.file(lonely.id)
+
+    on_shelf(body)
+
+
+def test_a_file_sent_again_is_kept_as_long_as_a_new_one(on_shelf: OnShelf):
+    async def body(shelf):
+        first = await shelf.keep(b"abc")
+        await shelf.keep(b"abc")
+        assert (await shelf.runs.file(first.id)).created_at > first.created_at
 
     on_shelf(body)
 

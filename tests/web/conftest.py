@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from app.config import Settings
 from app.core.report import SCHEMA, Overview, Source, Summary, TensorReport, TensorRow
+from app.jobs import slots
 from app.main import create_app
 from app.store import documents
 from app.store.attempts import Attempts
@@ -178,6 +179,11 @@ class Site:
         self.call(self.attempts.measured(found.job, 0, measured))
         shown = overview(source, reports)
         assert self.call(self.attempts.finish(found.job, overview=shown, reports=kept))
+
+    def sign_of_life(self) -> None:
+        """As a worker gives it at its start."""
+        settings = self.client.app.state.services.settings
+        slots.claim(settings.data_dir / slots.FOLDER, slots.place(settings)).release()
 
     def fail(self, run: str, *, code: str, message: str, hint: str) -> None:
         failure = Failure(code=code, message=message, hint=hint)

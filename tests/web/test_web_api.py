@@ -246,9 +246,56 @@ def test_a_layer_that_cannot_be_is_refused(client, query):
     assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_it_says_that_it_lives(client, path):
-    assert client.get(path).json() == {"status": "ok"}
+def test_it_says_that_it_lives(client):
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_it_is_ready_once_a_worker_lives(site):
+    site.sign_of_life()
+    assert site.client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_it_is_not_ready_while_no_worker_lives(client):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["error"]) == (503, "no_worker")
+    assert "in the last 20 seconds" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs", f"/api/v1/runs/{MISSING}/seed"])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_json_body_beyond_the_limit_is_refused_with_a_problem(client, path, announced):
+    body = b'{"file": "' + b"0" * 2**16 + b'"}'
+    headers = {"content-type": "application/json"}
+    content = body if announced else iter([body[:1000], body[1000:]])
+    answer = client.post(path, content=content, headers=headers)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"] == "body_too_large"
+    assert "expected at most 65,536 bytes" in answer.json()["message"]
+
+
+def test_a_json_body_at_the_limit_is_read(client):
+    body = b'{"file": "' + b"0" * (2**16 - 12) + b'"}'
+    answer = client.post("/api/v1/runs", content=body, headers={"content-type": "application/json"})
+    assert (len(body), answer.status_code, answer.json()["error"]) == (2**16, 422, "invalid")
+
+
+def test_the_address_that_browsers_guess_has_an_icon(client):
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/x-icon")
+    assert answer.content.startswith(bytes([0, 0, 1, 0]))
+
+
+def test_more_arguments_than_any_layer_has_are_refused(client):
+    query = "&".join(f"a{number}=1" for number in range(21))
+    answer = client.get(f"/api/v1/defaults?layer=Linear&{query}")
+    assert answer.status_code == 422
+    assert "at most 20 arguments, each once" in answer.json()["message"]
+
+
+def test_an_argument_given_twice_is_refused(client):
+    query = "layer=Linear&in_features=1&in_features=2&out_features=3"
+    assert client.get(f"/api/v1/defaults?{query}").status_code == 422
 
 
 def test_the_schema_names_every_address_of_the_contract(client):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import orjson
 
+from app.store.facts import Failure
 from app.web.events import PING, RETRY, offset, stream
 
 
@@ -37,6 +38,13 @@ def test_an_event_is_one_line_of_json(run):
     lines = event.split(b"\n")
     assert [line.split(b":")[0] for line in lines] == [b"event", b"id", b"data", b"", b""]
     assert orjson.loads(lines[2][6:])["done"] == 80
+
+
+def test_a_failure_is_told_under_the_names_of_every_error(run):
+    failure = Failure(code="truncated", message="Too short.", hint="Again.")
+    event = told([run(state="failed", error=failure)])[1]
+    error = orjson.loads(event.split(b"\n")[2][6:])["error"]
+    assert error == {"error": "truncated", "message": "Too short.", "hint": "Again."}
 
 
 def test_a_point_that_was_seen_is_not_told_again(run):

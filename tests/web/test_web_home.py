@@ -106,7 +106,7 @@ def test_a_deleted_report_leaves_the_list(site):
     run = site.submit()
     answer = site.client.post(f"/jobs/{run}/delete")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert site.client.get("/.json").json() == {"recent": []}
+    assert site.client.get("/.json").json()["recent"] == []
     assert site.client.get(f"/jobs/{run}").status_code == 404
 
 
@@ -123,3 +123,15 @@ def test_an_example_is_drawn_and_analysed_like_any_file(client, name):
 
 def test_an_unknown_example_is_not_found(client):
     assert client.post("/examples/nothing").status_code == 404
+
+
+def test_the_job_page_says_when_no_worker_is_alive(site):
+    run = site.submit()
+    assert "No worker is alive, so nothing moves." in site.client.get(f"/jobs/{run}").text
+
+
+def test_the_job_page_says_nothing_of_workers_while_one_is_alive(site):
+    run = site.submit()
+    site.sign_of_life()
+    assert "No worker is alive" not in site.client.get(f"/jobs/{run}").text
+    assert site.client.get(f"/jobs/{run}.json").json()["notice"] == ""

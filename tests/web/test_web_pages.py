@@ -16,6 +16,7 @@ from app.store.facts import Measured, Part
 from app.web import contexts, csvs
 from app.web.render import TEMPLATES
 from app.web.selection import View, shown, view_of
+from app.web.wording import certified
 
 NAMES = {
     0: HOSTILE,
@@ -366,6 +367,24 @@ def test_a_certificate_is_told_with_its_seed(client, packed_run):
     text = client.get(f"/m/{packed_run}/t/2").text.replace("&#39;", "'")
     assert "Bit-exact untouched draw of torch's CPU generator (uniform law)" in text
     assert "torch.manual_seed(42), 7,168 outputs into its stream" in text
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        (
+            {"verdict": "bit_exact_draw", "law": "uniform", "bound": 0.125, "reason": "all stand"},
+            "Bit-exact untouched draw of torch's CPU generator (U(±0.125)): all stand.",
+        ),
+        (
+            {"verdict": "refuted", "law": "normal", "std": None, "reason": "pairs stand off"},
+            "No untouched draw of torch's CPU generator (normal law): pairs stand off.",
+        ),
+        ({"verdict": "bit_exact_draw", "law": "normal", "std": 0.02}, "(N(0, 0.02²))."),
+    ],
+)
+def test_a_certificate_is_told_with_its_law_and_reason(certificate, words):
+    assert certified(certificate)[0].endswith(words)
 
 
 def test_a_constant_tensor_has_no_drawing(client, run):

@@ -33,6 +33,15 @@ def test_every_step_of_a_worker_has_its_line(run, step):
     assert states[0] == "done"
 
 
+@pytest.mark.parametrize(("workers", "told"), [(0, True), (1, False), (2, False)])
+def test_a_run_that_no_worker_carries_says_so(run, workers, told):
+    assert ("No worker is alive" in job_status(run(), workers=workers).notice) is told
+
+
+def test_a_finished_run_needs_no_worker(run):
+    assert job_status(run(state="failed", step=""), workers=0).notice == ""
+
+
 def test_a_finished_run_has_all_steps_done(run):
     status = job_status(run(state="done", step=""))
     assert {line.state for line in status.steps} == {"done"}

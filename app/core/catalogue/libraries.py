@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from app.core.catalogue.scheme import JAX, KERAS, Fan, Scheme, constant, fixed, truncated
+from app.core.catalogue.scheme import (
+    JAX,
+    KERAS,
+    Fan,
+    Scheme,
+    constant,
+    fixed,
+    positive,
+    truncated,
+)
 from app.core.report import Law
 
 SQRT2 = math.sqrt(2)
@@ -80,6 +89,7 @@ SCHEMES: tuple[Scheme, ...] = (
     truncated("0.01", source=FIXED_SOURCE),
     truncated("0.05", source=FIXED_SOURCE),
     truncated("0.1", source=f"{FIXED_SOURCE}; tf.truncated_normal in TensorFlow's tutorials"),
+    positive("0.01", call="jax.nn.initializers.uniform()", source=JAX),
     replace(
         fixed("uniform", "0.05", source=f"{KERAS}: RandomUniform and Embedding", rarity=2),
         id="keras.random_uniform(0.05)",

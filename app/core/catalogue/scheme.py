@@ -9,7 +9,15 @@ from app.core.report import Law
 
 Fan: TypeAlias = Literal["fan_in", "fan_out", "average", "fan_out/groups", "none"]
 Quantity: TypeAlias = Literal[
-    "layers", "place", "blocks", "width", "head_width", "fan_in", "fan_out", "ln(length)"
+    "layers",
+    "place",
+    "blocks",
+    "width",
+    "head_width",
+    "fan_in",
+    "fan_out",
+    "ln(length)",
+    "flat_fans",
 ]
 
 UNIFORM_AND_NORMAL: tuple[Law, Law] = ("uniform", "normal")
@@ -34,7 +42,7 @@ class Scheme:
     With a fan, the std is `gain / √fan`; `average` is (fan_in + fan_out)/2. Without one, `scale`
     is the law's own parameter: a uniform's bound, a normal's std, a truncated normal's std before
     the cut, a constant's value. Either is divided by the quantities in `over`. Orthogonal uses
-    the gain and the shape.
+    the gain and the shape; identity and dirac the shape; sparse the scale of what is not zero.
     """
 
     id: str
@@ -46,9 +54,11 @@ class Scheme:
     fan: Fan = "none"
     gain: float = 1.0
     gain_text: str = "1"
+    any_gain: bool = False  # an orthogonal law whose gain the data set
     scale: float = 0.0
     over: tuple[Over, ...] = ()
     cut: float = CUT  # parent sigmas, of a truncated normal
+    clamp: float | None = None  # |value| to which an overflowing inverse of the draw is clamped
     parts: frozenset[str] = frozenset()  # where it applies, as `context.Site.parts`; empty: all
     rarity: int = 1  # 0 the usual choice, 1 common, 2 rare: orders schemes the data cannot part
 
@@ -73,6 +83,20 @@ def fixed(
         source=source,
         scale=float(scale),
         parts=parts,
+        rarity=rarity,
+    )
+
+
+def positive(top: str, *, call: str, source: str, rarity: int = 2) -> Scheme:
+    """A uniform between 0 and one number at every shape."""
+    return Scheme(
+        id=f"uniform[0,{top})",
+        name=f"Uniform 0 to {top}",
+        law="positive_uniform",
+        formula=f"U[0, {top})",
+        call=call,
+        source=source,
+        scale=float(top),
         rarity=rarity,
     )
 

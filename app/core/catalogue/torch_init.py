@@ -13,6 +13,7 @@ from app.core.catalogue.scheme import (
     Scheme,
     constant,
     fixed,
+    positive,
     truncated,
 )
 
@@ -171,6 +172,7 @@ SCHEMES: tuple[Scheme, ...] = (
         formula="N(0, 0.02), cut at ±100σ, which is no cut",
         call="nn.init.trunc_normal_(w, std=0.02)",
         scale=0.02,
+        clamp=2.0,
     ),
     Scheme(
         id="trunc_normal(0.01)",
@@ -179,6 +181,7 @@ SCHEMES: tuple[Scheme, ...] = (
         formula="N(0, 0.01), cut at ±200σ, which is no cut",
         call="nn.init.trunc_normal_(w, std=0.01)",
         scale=0.01,
+        clamp=2.0,
     ),
     truncated(
         "1",
@@ -187,6 +190,35 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     fixed("uniform", "0.1", rarity=2),
     fixed("uniform", "0.08", rarity=2, source="Sutskever et al. (2014), section 3.4"),
+    positive(
+        "1",
+        call="nn.init.uniform_(w)",
+        source="torch.nn.init.uniform_ without arguments, torch.rand, torch 2.13; Wav2Vec2's "
+        "masked_spec_embed",
+        rarity=1,
+    ),
+    Scheme(
+        id="eye",
+        name="eye_, the identity",
+        law="identity",
+        formula="1 on the diagonal, 0 elsewhere",
+        call="nn.init.eye_(w)",
+    ),
+    Scheme(
+        id="dirac",
+        name="dirac_, which passes each channel on",
+        law="dirac",
+        formula="1 at the middle tap of each channel's own, 0 elsewhere",
+        call="nn.init.dirac_(w)",
+    ),
+    Scheme(
+        id="sparse(0.01)",
+        name="sparse_ of Normal 0.01",
+        law="sparse",
+        formula="as many zeros in every column, else N(0, 0.01)",
+        call="nn.init.sparse_(w, sparsity=0.1)",
+        scale=0.01,
+    ),
     replace(constant("0", name="zeros", rarity=0), id="zeros", call="nn.init.zeros_(w)"),
     replace(constant("1", name="ones", rarity=0), id="ones", call="nn.init.ones_(w)"),
     constant("0.25", name="constant 0.25, as PReLU", source="torch.nn.PReLU, torch 2.13"),

@@ -37,6 +37,11 @@ DEPTH = Over(quantity="layers", exponent=0.5)
 SCHEMES: tuple[Scheme, ...] = (
     _depth("0.02", where=f"{HF}, GPT2PreTrainedModel; nanoGPT; Megatron-LM", rarity=0),
     _depth("0.006", where="Megatron-LM, scaled_init_method_normal", rarity=2),
+    replace(
+        fixed("normal", "0.02", source=f"{HF}, pytorch_utils.Conv1D", parts=frozenset({"conv1d"})),
+        id="hf.conv1d",
+        name="Hugging Face Conv1D, Normal 0.02",
+    ),
     Scheme(
         id="depth_scaled(0.02,layers)",
         name="Normal 0.02/√layers",

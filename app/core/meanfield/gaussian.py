@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from app.core.meanfield.nonlinearities import Array, Nonlinearity
 
 REACH: Final = 10.0  # standard deviations: beyond lies 1.5e-23 of a Gaussian
-POINTS: Final = 48  # of each smooth stretch
+POINTS: Final = 32  # of each smooth stretch
+ORDERS: Final = 80  # of Hermite polynomials, where there are too many pairs for quadrature
 _LONGEST: Final = 2.5  # standard deviations of one stretch
+_RULES: Final = 256  # kept
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 _ROOT: Final = math.sqrt(2 * math.pi)
 
@@ -61,7 +64,7 @@ def moments(activation: Nonlinearity, *, variance: float, mean: float = 0.0) -> 
         fixed, slope = float(activation.value(at)[0]), float(activation.slope(at)[0])
         return Moments(mean=fixed, second=fixed**2, slope_second=slope**2, fourth=fixed**4)
     spread = math.sqrt(variance)
-    z, weight = _rule(tuple((kink - mean) / spread for kink in activation.kinks))
+    z, weight = rule(tuple((kink - mean) / spread for kink in activation.kinks))
     x = mean + spread * z
     value = activation.value(x)
     return Moments(
@@ -93,7 +96,7 @@ def cross(
         return _apart(activation, variances, means)
     correlation = min(max(covariance / scale, -1.0), 1.0)
     if activation.homogeneous is not None and means == (0.0, 0.0):
-        return scale * _angular(activation.homogeneous, correlation)
+        return scale * float(angular(activation.homogeneous, np.array(correlation)))
     return _double(activation.value, activation.kinks, means, spread, correlation)
 
 
@@ -121,7 +124,7 @@ def expectation(function: Callable[[Array], Array], kinks: tuple[float, ...] = (
         function: Of arrays, smooth between its kinks.
         kinks: Ascending.
     """
-    z, weight = _rule(kinks)
+    z, weight = rule(kinks)
     return float(weight @ function(z))
 
 
@@ -136,21 +139,89 @@ def _apart(
     return both[0].mean * both[1].mean
 
 
-def _angular(slopes: tuple[float, float], correlation: float) -> float:
-    """`E φ(u) φ(v)` of unit normals for slopes a below 0 and b above.
+def angular(slopes: tuple[float, float], correlation: Array) -> Array:
+    """`E φ(u) φ(v)` of unit normals for slopes a below 0 and b above, for each correlation.
 
     Source:
         Cho and Saul, Kernel methods for deep learning, 2009, for a = 0 and b = 1. The general case
         is φ(x) = (b+a)/2·x + (b−a)/2·|x|.
     """
     linear, even = (slopes[1] + slopes[0]) / 2, (slopes[1] - slopes[0]) / 2
-    sine = math.sqrt(max(1 - correlation**2, 0.0))
-    folded = 2 / math.pi * (sine + correlation * math.asin(correlation))  # E |u||v|
-    return linear**2 * correlation + even**2 * folded
+    sine = np.sqrt(np.maximum(1 - correlation**2, 0.0))
+    folded = 2 / math.pi * (sine + correlation * np.arcsin(correlation))  # E |u||v|
+    total: Array = linear**2 * correlation + even**2 * folded
+    return total
 
 
-def _rule(kinks: tuple[float, ...]) -> tuple[Array, Array]:
-    """Nodes and weights of a standard normal, split at the kinks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """φ(μ + σz) on the Hermite polynomials of z."""
+
+    moments: Moments
+    coefficients: Array  # E φ h_k: [ORDERS]
+    squares: Array  # E φ² h_k: [ORDERS]
+    elasticity: float  # d log E φ² / d log E x², the mean growing with the root
+
+    @property
+    def remainder(self) -> float:
+        """What E φ² holds beyond the orders."""
+        return max(self.moments.second - float(self.coefficients @ self.coefficients), 0.0)
+
+    def product(self, correlation: float) -> float:
+        """`E φ(u)φ(v)` of two numbers of this law with this correlation."""
+        powers = correlation ** np.arange(ORDERS)
+        return float(self.coefficients**2 @ powers) + self.remainder * correlation**ORDERS
+
+    def joint(self, correlation: float) -> float:
+        """`E φ(u)²φ(v)² / (E φ²)²` for this correlation; 1 where φ is 0."""
+        second = self.moments.second
+        if second <= 0:
+            return 1.0
+        powers = correlation ** np.arange(ORDERS)
+        rest = max(self.moments.fourth - float(self.squares @ self.squares), 0.0)
+        both = float(self.squares**2 @ powers) + rest * correlation**ORDERS
+        return both / second**2
+
+
+def expansion(activation: Nonlinearity, *, variance: float, mean: float = 0.0) -> Expansion:
+    """The activation of one Gaussian number as a series, for its products with others.
+
+    Args:
+        activation: φ.
+        variance: Of x, at least 0.
+        mean: Of x.
+    """
+    found = moments(activation, variance=variance, mean=mean)
+    spread = math.sqrt(max(variance, 0.0))
+    kinks = tuple((kink - mean) / spread for kink in activation.kinks) if spread else ()
+    z, weight = rule(kinks)
+    x = mean + spread * z
+    value = activation.value(x)
+    polynomials = _polynomials(kinks)
+    growth = float(weight @ (value * activation.slope(x) * x))
+    return Expansion(
+        moments=found,
+        coefficients=polynomials @ (weight * value),
+        squares=polynomials @ (weight * value**2),
+        elasticity=growth / found.second if found.second > 0 else 1.0,
+    )
+
+
+@lru_cache(maxsize=_RULES)
+def _polynomials(kinks: tuple[float, ...]) -> Array:
+    """Normalised Hermite polynomials at the rule's nodes: [ORDERS, nodes]."""
+    z, _ = rule(kinks)
+    found = np.empty((ORDERS, z.size))
+    before, now = np.zeros_like(z), np.ones_like(z)
+    for order in range(ORDERS):
+        found[order] = now
+        before, now = now, (z * now - math.sqrt(order) * before) / math.sqrt(order + 1)
+    return found
+
+
+@lru_cache(maxsize=_RULES)
+def rule(kinks: tuple[float, ...]) -> tuple[Array, Array]:
+    """Nodes and weights whose sums are integrals over a standard normal, split at the kinks."""
     inside = [kink for kink in kinks if -REACH < kink < REACH]
     edges = np.unique(np.concatenate([[-REACH], inside, [REACH]]))
     counts = np.maximum(np.ceil(np.diff(edges) / _LONGEST), 1).astype(int)
@@ -174,7 +245,7 @@ def _double(
 ) -> float:
     if abs(correlation) > 1 - 1e-14:
         return _along(function, kinks, means, spread, math.copysign(1.0, correlation))
-    z, weight = _rule(tuple((kink - means[0]) / spread[0] for kink in kinks))
+    z, weight = rule(tuple((kink - means[0]) / spread[0] for kink in kinks))
     heavy = weight > 1e-18
     z, weight = z[heavy], weight[heavy]
     rest = math.sqrt(1 - correlation**2)
@@ -193,7 +264,7 @@ def _along(
     """Of two numbers that are one up to scale and sign."""
     places = [(kink - means[0]) / spread[0] for kink in kinks]
     places += [sign * (kink - means[1]) / spread[1] for kink in kinks]
-    z, weight = _rule(tuple(sorted(places)))
+    z, weight = rule(tuple(sorted(places)))
     return float(
         weight @ (function(means[0] + spread[0] * z) * function(means[1] + sign * spread[1] * z))
     )

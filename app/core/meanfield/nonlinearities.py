@@ -98,13 +98,9 @@ def _abs(name: str, _: Arguments) -> Nonlinearity:
     )
 
 
-def _clipped(low: float, high: float, *, factor: float = 1.0, shift: float = 0.0) -> Arguments:
-    return {"low": low, "high": high, "factor": factor, "shift": shift}
-
-
-def _clip(name: str, settings: Arguments) -> Nonlinearity:
-    low, high = float(settings["low"]), float(settings["high"])
-    factor, shift = float(settings["factor"]), float(settings["shift"])
+def _clipped(
+    name: str, low: float, high: float, *, factor: float = 1.0, shift: float = 0.0
+) -> Nonlinearity:
     return Nonlinearity(
         name=name,
         value=lambda x: np.clip(x * factor + shift, low, high),
@@ -116,16 +112,16 @@ def _clip(name: str, settings: Arguments) -> Nonlinearity:
 
 
 def _relu6(name: str, _: Arguments) -> Nonlinearity:
-    return _clip(name, _clipped(0.0, 6.0))
+    return _clipped(name, 0.0, 6.0)
 
 
 def _hardtanh(name: str, arguments: Arguments) -> Nonlinearity:
     low, high = _number(arguments, "min_val", -1.0), _number(arguments, "max_val", 1.0)
-    return _clip(name, _clipped(low, high))
+    return _clipped(name, low, high)
 
 
 def _hardsigmoid(name: str, _: Arguments) -> Nonlinearity:
-    return _clip(name, _clipped(0.0, 1.0, factor=1 / 6, shift=0.5))
+    return _clipped(name, 0.0, 1.0, factor=1 / 6, shift=0.5)
 
 
 def _exponential(name: str, *, alpha: float, scale: float, rate: float) -> Nonlinearity:

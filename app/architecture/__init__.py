@@ -1,0 +1,1 @@
+"""Any form of a network → the graph."""

@@ -1,0 +1,237 @@
+"""Which law each parameter of a network gets under a scheme, and what was left to others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from app.core.blocks import Block, blocks
+from app.core.catalogue import BY_ID, Scheme
+from app.core.context import ModelContext, Named, Site, model_context, site_of
+from app.core.defaults import default_law
+from app.core.distributions import Constant, Distribution, Normal
+from app.core.fans import Fans, fans
+from app.core.graph import Graph, Parameter
+from app.core.layers import EMBEDDING, STATE_ROLES, WEIGHT_ROLES
+from app.core.scales import applies, distribution
+from app.core.schemes import default_distribution
+from app.core.wording import counted, listed
+from app.errors import Invalid
+from app.probe.companions import companions
+
+DEFAULT = "torch_default"
+_TABLES = frozenset({"embedding", "position", "token"})  # parts that are looked up, not multiplied
+_FRESH = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
+_UNKNOWN_STD = 0.02  # of bare matrices and tokens, as vision transformers draw theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The laws of one network's parameters, by name.
+
+    A parameter in none of the three keeps the values of its file.
+    """
+
+    laws: dict[str, Distribution]
+    packed: dict[str, tuple[tuple[Block, Distribution], ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Told:
+    """What happened to the parameters, for the notes."""
+
+    scheme: list[str] = field(default_factory=list)
+    default: list[str] = field(default_factory=list)
+    companion: Counter[tuple[str, str]] = field(default_factory=Counter)
+    packed: list[str] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def recipe(graph: Graph, scheme_id: str) -> Recipe:
+    """The law of every parameter of a network under a scheme.
+
+    The scheme draws the weights of the kinds that it is for. Biases, norms, embeddings and other
+    weights follow its library's own recipe where it has one, else torch's default.
+
+    Args:
+        graph: The network.
+        scheme_id: Of the catalogue.
+
+    Raises:
+        Invalid: If the catalogue has no such scheme.
+    """
+    scheme = BY_ID.get(scheme_id)
+    if scheme is None:
+        raise Invalid(what="scheme", expected="an id of the catalogue", got=repr(scheme_id))
+    context, told = _context(graph), _Told()
+    laws: dict[str, Distribution] = {}
+    packed: dict[str, tuple[tuple[Block, Distribution], ...]] = {}
+    for parameter in graph.parameters:
+        placed = _placed(parameter, context)
+        parts = _packed(scheme, placed)
+        law = None if parts else _law(scheme, placed, told)
+        if parts:
+            packed[parameter.name] = parts
+            told.packed.append(parameter.name)
+            told.scheme.append(parameter.name)
+        elif law is not None:
+            laws[parameter.name] = law
+    return Recipe(laws=laws, packed=packed, notes=_notes(scheme, told))
+
+
+def _context(graph: Graph) -> ModelContext:
+    return model_context([_named(p) for p in graph.parameters if p.learned])
+
+
+def _named(parameter: Parameter) -> Named:
+    path = parameter.facts.module
+    leaf = parameter.name.removeprefix(f"{path}.") if path else parameter.name
+    return Named(path=path, leaf=leaf, shape=parameter.shape)
+
+
+def _placed(parameter: Parameter, context: ModelContext) -> Parameter:
+    """The parameter with its place in the model among its attributes."""
+    around = context.attributes(_named(parameter))
+    attributes = around | parameter.facts.attributes
+    return replace(parameter, facts=replace(parameter.facts, attributes=attributes))
+
+
+def _site(parameter: Parameter) -> Site:
+    return site_of(parameter.facts, parameter.shape)
+
+
+def _fans(parameter: Parameter) -> Fans | None:
+    facts = parameter.facts
+    if facts.fan_in is not None and facts.fan_out is not None:
+        return Fans(fan_in=facts.fan_in, fan_out=facts.fan_out)
+    return fans(parameter.shape) if len(parameter.shape) >= 2 else None
+
+
+def _is_table(parameter: Parameter, site: Site) -> bool:
+    return parameter.facts.kind in EMBEDDING or bool(site.parts & _TABLES)
+
+
+def _meant(scheme: Scheme, parameter: Parameter, site: Site) -> bool:
+    """Whether a scheme is for such a parameter."""
+    if not parameter.learned or scheme.id == DEFAULT:
+        return False
+    if scheme.parts and scheme.parts <= {"vector", "scalar"}:
+        return "scale" in site.parts and applies(scheme, site)
+    if parameter.facts.role not in WEIGHT_ROLES or len(parameter.shape) < 2:
+        return False
+    if _is_table(parameter, site) and not scheme.parts & site.parts & _TABLES:
+        return False
+    return applies(scheme, site)
+
+
+def _packed(scheme: Scheme, parameter: Parameter) -> tuple[tuple[Block, Distribution], ...]:
+    """A law for each block of a packed weight, where it is not the law of the whole."""
+    site, shape = _site(parameter), parameter.shape
+    if len(shape) != 2 or not _meant(scheme, parameter, site):
+        return ()
+    whole = distribution(scheme, fans=_fans(parameter), shape=shape, site=site)
+    found = [
+        (block, distribution(scheme, fans=block.fans(shape), shape=block.shape(shape), site=site))
+        for block in blocks(parameter.facts, shape)
+    ]
+    laws = tuple((block, law) for block, law in found if law is not None)
+    if len(laws) < len(found) or all(law == whole for _, law in laws):
+        return ()
+    return laws
+
+
+def _law(scheme: Scheme, parameter: Parameter, told: _Told) -> Distribution | None:
+    """The one law of a whole parameter, or None where its file's values stay."""
+    site = _site(parameter)
+    if _meant(scheme, parameter, site):
+        law = distribution(scheme, fans=_fans(parameter), shape=parameter.shape, site=site)
+        if law is not None:
+            told.scheme.append(parameter.name)
+            return law
+    if not parameter.learned or parameter.facts.role in STATE_ROLES:
+        return _state(parameter, told)
+    return _companion(scheme, parameter, site, told) or _default(parameter, site, told)
+
+
+def _state(parameter: Parameter, told: _Told) -> Distribution | None:
+    fresh = _FRESH.get(parameter.facts.role, _FRESH.get(parameter.name.rpartition(".")[2]))
+    if fresh is None:
+        told.kept.append(parameter.name)
+        return None
+    return Constant(value=fresh)
+
+
+def _companion(
+    scheme: Scheme, parameter: Parameter, site: Site, told: _Told
+) -> Distribution | None:
+    line = _line(parameter, site)
+    other = companions(scheme.id).get(line) if line else None
+    if other is None:
+        return None
+    law = distribution(BY_ID[other], fans=_fans(parameter), shape=parameter.shape, site=site)
+    if law is not None:
+        told.companion[line, BY_ID[other].name] += 1
+    return law
+
+
+def _line(parameter: Parameter, site: Site) -> str:
+    """Its kind in the words of a recipe; "" for what no recipe speaks of."""
+    role = parameter.facts.role
+    if _is_table(parameter, site):
+        return "embeddings"
+    if role in {"bias", "in_proj_bias", "bias_ih", "bias_hh"}:
+        return "biases"
+    return "weights" if role in WEIGHT_ROLES and len(parameter.shape) >= 2 else ""
+
+
+def _default(parameter: Parameter, site: Site, told: _Told) -> Distribution | None:
+    default = default_law(parameter.facts, parameter.shape)
+    if default is not None:
+        told.default.append(parameter.name)
+        return default_distribution(default)
+    if parameter.stored is not None:
+        told.kept.append(parameter.name)
+        return None
+    told.guessed.append(parameter.name)
+    if len(parameter.shape) >= 2 or site.parts & _TABLES:
+        return Normal(std=_UNKNOWN_STD)
+    bias = parameter.facts.role in {"bias", "in_proj_bias", "bias_ih", "bias_hh"}
+    return Constant(value=0.0 if bias else 1.0)
+
+
+def _notes(scheme: Scheme, told: _Told) -> tuple[str, ...]:
+    found: list[str] = []
+    if scheme.id != DEFAULT:
+        found += _about_scheme(scheme, told)
+    if told.packed:
+        found.append(f"drawn block by block: {listed(told.packed)}")
+    if told.guessed:
+        found.append(
+            "without a known default, matrices are N(0, 0.02), biases 0 and scales 1: "
+            f"{listed(told.guessed)}"
+        )
+    if told.kept:
+        found.append(f"the file's own values stay in {listed(told.kept)}")
+    return tuple(found)
+
+
+def _about_scheme(scheme: Scheme, told: _Told) -> list[str]:
+    if not told.scheme:
+        reason = f"the network has no weight that {scheme.name} is for"
+        return [f"{reason}: all parameters keep torch's default"]
+    found = [f"{line}: {name}" for line, name in _said(told)]
+    if told.default:
+        found.append(
+            f"{scheme.name} draws {counted(len(told.scheme), 'weight')}; torch's default "
+            f"{len(told.default):,} other parameters, such as {told.default[0]}"
+        )
+    if scheme.any_gain:
+        found.append("the gain that data would set is 1 here")
+    return found
+
+
+def _said(told: _Told) -> Sequence[tuple[str, str]]:
+    return sorted(told.companion)

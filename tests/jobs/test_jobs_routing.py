@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from app.architecture.understanding import understand
+from app.core.propagation import Order
+from app.jobs.routing import misses_gpu, multiply_adds, queue_of, series_of
+
+ONE = Order(schemes=("torch_default",), seeds=1, batch=2)
+
+
+def work(text: str, order: Order = ONE) -> float:
+    return multiply_adds(understand(text), order)
+
+
+def test_a_linear_layer_takes_a_product_for_each_weight_and_input():
+    assert work("input: [32]\nlayers: [Linear(32, 8)]") == 3 * 2 * 32 * 8
+
+
+def test_a_convolution_takes_its_weight_at_every_place():
+    text = "input: [4, 16, 16]\nlayers: [Conv2d(4, 8, 3, padding=1, bias=False)]"
+    assert work(text) == 3 * 2 * (8 * 16 * 16) * (4 * 9)
+
+
+def test_attention_takes_more_the_longer_the_text():
+    text = "input: {{tokens: {n}, vocabulary: 8}}\nlayers: [Embedding(8, 8), {layer}]"
+    layer = "TransformerEncoderLayer(8, 2, 16, batch_first=True)"
+    short, long = (work(text.format(n=n, layer=layer)) for n in (64, 1024))
+    assert long > 16 * 4 * short
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Order(schemes=("torch_default",), seeds=6, batch=2),
+        Order(schemes=("torch_default",), seeds=1, batch=12),
+        Order(schemes=("torch_default", "zeros", "ones"), seeds=2, batch=2),
+    ],
+)
+def test_work_grows_with_seeds_batch_and_schemes(order):
+    text = "input: [32]\nlayers: [Linear(32, 8)]"
+    assert work(text, order) == 6 * work(text)
+
+
+def test_a_lookup_is_no_work():
+    assert work("input: {tokens: 4, vocabulary: 999}\nlayers: [Embedding(999, 8)]") == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "work_", "alive", "queue"),
+    [
+        ("auto", 2, True, "gpu"),
+        ("auto", 0, True, "cpu"),
+        ("auto", 2, False, "cpu"),
+        ("cpu", 2, True, "cpu"),
+        ("cuda", 0, True, "gpu"),
+        ("cuda", 2, False, "cpu"),
+    ],
+)
+def test_where_a_measurement_goes(device, work_, alive, queue):
+    order = Order(device=device)
+    assert queue_of(work_, order, least=1, gpu_alive=alive) == queue
+
+
+@pytest.mark.parametrize(
+    ("device", "work_", "missed"),
+    [("auto", 2, True), ("auto", 0, False), ("cpu", 2, False), ("cuda", 0, True)],
+)
+def test_what_was_meant_for_a_gpu_is_told(device, work_, missed):
+    assert misses_gpu(work_, Order(device=device), least=1) is missed
+
+
+def test_the_given_weights_come_first():
+    assert series_of(Order(schemes=("zeros",), checkpoint=True)) == ("checkpoint", "zeros")
