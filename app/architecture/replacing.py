@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.architecture.activations import POINTWISE
+from app.core.activations import INTERCHANGEABLE
 from app.core.arguments import Arguments
 from app.core.composites import all_parameters
 from app.core.graph import Argument, Graph, Node, Parameter, Value
@@ -16,7 +17,6 @@ IDENTITY = "Identity"
 _COMPOSED = {"Softsign": "aten.div.Tensor", "Tanhshrink": "aten.sub.Tensor"}  # the last of several
 _KEPT = frozenset({"aten.glu.default"})  # halves its input, so nothing can take its place
 _REPLACED = ACTIVATIONS.keys() - _KEPT
-KINDS = tuple(sorted({*POINTWISE, *_COMPOSED, "PReLU", IDENTITY} - {"Threshold"}))
 
 
 def with_activation(graph: Graph, kind: str) -> Graph:
@@ -32,8 +32,9 @@ def with_activation(graph: Graph, kind: str) -> Graph:
     Raises:
         Invalid: If there is no such activation.
     """
-    if kind not in KINDS:
-        raise Invalid(what="the activation", expected=f"one of {', '.join(KINDS)}", got=kind[:60])
+    if kind not in INTERCHANGEABLE:
+        expected = f"one of {', '.join(INTERCHANGEABLE)}"
+        raise Invalid(what="the activation", expected=expected, got=kind[:60])
     nodes: list[Node] = []
     slopes: list[Parameter] = []
     for node in graph.nodes:

@@ -14,6 +14,7 @@ from app.cli.table import LONGEST_NAME
 from app.config import Settings
 from app.core.propagation import InputLaw, Layer, Order, PropagationReport, Series
 from app.core.report import Level
+from app.core.wording import counted
 from app.errors import Invalid
 from app.jobs.local_propagation import Paths, propagate
 from app.jobs.networks import Step

@@ -5,6 +5,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+INTERCHANGEABLE = (
+    "CELU",
+    "ELU",
+    "GELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "LeakyReLU",
+    "LogSigmoid",
+    "Mish",
+    "PReLU",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "SELU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+)
+"""torch.nn classes that act on each number alone and can be built without arguments."""
+
 NEGATIVE_SLOPE = 0.01  # torch.nn.LeakyReLU's and calculate_gain's default
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
+from app.core.activations import INTERCHANGEABLE
 from app.core.catalogue import BY_ID
-from app.core.meanfield.nonlinearities import names
 from app.core.propagation import Order
 from app.errors import Invalid
 
@@ -25,8 +25,8 @@ def checked(order: Order) -> Order:
         if scheme not in BY_ID:
             expected = f"an id of GET /api/v1/schemes{_near(scheme, list(BY_ID))}"
             raise Invalid(what="schemes", expected=expected, got=scheme[:80])
-    if order.activation is not None and order.activation not in names():
-        expected = f"an activation of torch.nn{_near(order.activation, names())}"
+    if order.activation is not None and order.activation not in INTERCHANGEABLE:
+        expected = f"an activation of torch.nn{_near(order.activation, INTERCHANGEABLE)}"
         raise Invalid(what="activation", expected=expected, got=order.activation[:80])
     if not order.schemes and not order.checkpoint:
         raise Invalid(what="schemes", expected="at least one, or weights", got="none")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from app.architecture.replacing import with_activation
 from app.core.graph import Graph
 from app.core.operators import WEIGHT_ARGUMENT
 from app.core.propagation import Order
 from app.errors import DoesNotFit
-from app.probe.activations import with_activation
 from app.probe.inputs import Replicas, replicas
 from app.probe.interpreter import torch_dtype
 from app.probe.segments import Costs, Need, Span, cheapest
@@ -47,7 +47,8 @@ def dry_run(graph: Graph, order: Order, *, memory_bytes: int, given: int | None 
         CannotRun: If an operation does not fit what it is given.
         Invalid: If the batch or the activation is none.
     """
-    graph = with_activation(graph, order.activation)
+    if order.activation is not None:
+        graph = with_activation(graph, order.activation)
     share = replicas(graph, order.batch, given=given)
     traced = _traced(graph, order, share)
     costs = Costs(traced, operations=len(graph.nodes))
