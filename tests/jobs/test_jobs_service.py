@@ -14,12 +14,12 @@ def measuring(run):
     return run.step == "measuring" and 0 < run.done < run.total
 
 
-async def caught(service, checkpoint, interrupt, *, workers=1):
+async def caught(service, checkpoint, interrupt, *, workers=1, when=measuring):
     """A run that was interrupted before its end: a longer one each time that it was too fast."""
     for doubling in range(8):
         service.start(workers)
         run = await service.submit(checkpoint(layers=16 << doubling, width=256, seed=doubling))
-        await service.until(run, lambda now: measuring(now) or now.finished)
+        await service.until(run, lambda now: when(now) or now.finished)
         if (run := await interrupt(run)) is not None:
             return run
         service.kill_all()
@@ -139,16 +139,21 @@ async def finishes_once(service, run, *, kills):
 
 def test_a_cancelled_run_ends_its_child(with_service, checkpoint):
     async def body(service):
+        children = []
+
+        def has_a_child(now):
+            children[:] = [child] if (child := service.child()) is not None else []
+            return measuring(now) and children
+
         async def cancelled(run):
-            child = service.child()
             run = await service.submitter.cancel(run.id)
-            if run.state != "cancelled" or child is None:
+            if run.state != "cancelled":
                 return None
-            psutil.wait_procs([child], timeout=60)
-            assert not child.is_running()
+            psutil.wait_procs(children, timeout=60)
+            assert not any(child.is_running() for child in children)
             return run
 
-        run = await caught(service, checkpoint, cancelled)
+        run = await caught(service, checkpoint, cancelled, when=has_a_child)
         after = await service.finished(await service.submitter.again(run.id))
         assert (after.state, after.attempt) == ("done", 2)
 
