@@ -16,7 +16,6 @@ from app.core.propagation import Layer, PropagationReport, Series
 Key: TypeAlias = Literal["forward", "backward", "share", "dead", "saturated"]
 Values: TypeAlias = tuple[float | None, ...]  # one a layer
 
-KEYS: tuple[Key, ...] = ("forward", "backward", "share", "dead", "saturated")
 LONGEST_LABEL = 23
 
 

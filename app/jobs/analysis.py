@@ -16,7 +16,7 @@ from app.core.measurement import places_of, warm
 from app.core.report import SCHEMA, Candidate, Overview, Profile, TensorReport, TensorRow
 from app.core.settled import settled
 from app.core.sketch import Sketch, sketch
-from app.jobs.parcels import FINDINGS, TODO, Findings, Inventory
+from app.jobs.parcels import FINDINGS, PORTION, Findings, Inventory
 from app.readers.checkpoints import open_checkpoint
 from app.readers.child import Answer, Stream
 from app.readers.mapped import Mapped, value_dtype, values
@@ -45,7 +45,7 @@ def inspect_file(descriptor: int, _arguments: object, _progress: Tell) -> Invent
 
 def measure_part(descriptor: int, arguments: dict[str, Any], progress: Tell) -> Answer:
     """The report of each of a part's tensors and its packed sketch, in turn, as attachments."""
-    todo = TODO.validate_python(arguments["todo"])
+    todo = PORTION.validate_python(arguments["todo"])
     found: list[bytes] = []
     with Mapped(descriptor) as mapped:
         measurer = _Measurer(mapped, threads=arguments["threads"])

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from app.config import Settings
 from app.core.report import Source
 from app.errors import Cancelled, ChildLost
-from app.jobs.parcels import INVENTORY, TODO, split
+from app.jobs.parcels import INVENTORY, PORTION, split
 from app.jobs.stages import Stages
 from app.store.attempts import CONCLUDING, MEASURING, READING, Attempts
 from app.store.blobs import Blobs
@@ -72,7 +72,7 @@ class Desk:
     async def _measure(self, job: str, number: int) -> dict[str, int]:
         run = _wanted(await self.attempts.step(job, MEASURING))
         part = _wanted(await self.attempts.begin_part(job, number))
-        todo = load(TODO, part.todo)
+        todo = load(PORTION, part.todo)
         counted = _Counted(self.attempts, job, number)
         with self._opened(run) as descriptor:
             measured = await self._tried(

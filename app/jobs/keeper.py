@@ -13,22 +13,23 @@ from pathlib import Path
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, WorkflowStatus
 
-from app.errors import ChildLost, InitscopeError
+from app.errors import ChildLost
 from app.jobs import engine, slots
 from app.jobs.edge import Edge
+from app.jobs.settling import ENDED, failure, settle
 from app.jobs.submit import enqueue
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
-from app.store.facts import Failure, Run
+from app.store.facts import Run
 from app.store.reserve import Reserve
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
 log = logging.getLogger(__name__)
 
-ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 LOST_SECONDS = 30.0  # far longer than a job takes to begin or to have its end written
-CARRIED = frozenset({engine.ANALYSIS, engine.PART, engine.SEED})  # inside of Edge.carrying
+# Workflows that run inside of Edge.carrying.
+CARRIED = frozenset({engine.ANALYSIS, engine.PART, engine.SEED, engine.PROPAGATION})
 KEPT = timedelta(hours=1)  # what DBOS wrote of an ended job, for a look at what went wrong
 FILES_KEPT = timedelta(days=1)  # for an analysis to be asked of them
 SWEPT_AT_ONCE = 200
@@ -61,7 +62,7 @@ class Keeper:
         self._slot.beat()
         await asyncio.to_thread(self._reserve.lay_in)
         await self._take_over()
-        await self._settle()
+        await settle(self._client, self._attempts, self._restart)
         await self._settle_seeds()
         await self._sweep()
 
@@ -94,32 +95,8 @@ class Keeper:
         oldest = min(self._missed.values(), default=math.inf)
         return time.monotonic() - oldest > LOST_SECONDS
 
-    async def _settle(self) -> None:
-        """Bring runs in line whose job ended, was lost or belongs to another version."""
-        jobs = await self._attempts.unfinished()
-        if not jobs:
-            return
-        found = await self._client.list_workflows_async(
-            workflow_ids=jobs, load_input=False, load_output=False
-        )
-        known = {one.workflow_id: one for one in found}
-        still = set(await self._attempts.unfinished())  # a job may have ended between the looks
-        for job in still.intersection(jobs):
-            await self._settle_one(job, known.get(job))
-
-    async def _settle_one(self, job: str, workflow: WorkflowStatus | None) -> None:
-        if workflow is None or (
-            workflow.app_version != engine.VERSION and workflow.status not in ENDED
-        ):
-            if workflow is not None:
-                await self._client.cancel_workflow_async(job, cancel_children=True)
-            await self._attempts.restart(job, self._enqueue)
-        elif workflow.status == "CANCELLED":
-            await self._attempts.cancelled(job)
-        elif workflow.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-            await self._attempts.fail(job, _failure(ChildLost(reason="its worker kept ending")))
-        elif workflow.status in ENDED:
-            await self._attempts.fail(job, _failure(InitscopeError()))
+    async def _restart(self, job: str) -> None:
+        await self._attempts.restart(job, self._enqueue)
 
     async def _settle_seeds(self) -> None:
         """End searches whose job ended without a word or was lost; they can be asked for again."""
@@ -135,14 +112,14 @@ class Keeper:
             if state == "CANCELLED":
                 await self._seeds.cancelled(job)
             elif state in ENDED:
-                await self._seeds.fail(job, _failure(ChildLost(reason="its worker kept ending")))
+                await self._seeds.fail(job, failure(ChildLost(reason="its worker kept ending")))
 
     async def _sweep(self) -> None:
         """Delete what the queue wrote of jobs that ended a while ago; reports stay."""
         before = (datetime.now(UTC) - KEPT).isoformat()
         old = await self._client.list_workflows_async(
             name=[engine.ANALYSIS, engine.SEED, engine.PROPAGATION],
-            status=ENDED,
+            status=list(ENDED),
             completed_before=before,
             load_input=False,
             load_output=False,
@@ -165,7 +142,3 @@ async def tidy_blobs(runs: Runs, blobs: Blobs) -> None:
         await runs.release(sha256, blobs.delete)
     for sha256 in await asyncio.to_thread(blobs.sweep):
         await runs.release(sha256, blobs.delete)
-
-
-def _failure(error: InitscopeError) -> Failure:
-    return Failure(code=error.code, message=error.message, hint=error.hint)

@@ -12,7 +12,7 @@ from app.config import Settings
 from app.core.report import Source
 from app.errors import NotACheckpoint
 from app.jobs.extra import require_worker_extra
-from app.jobs.parcels import Concluded, Inventory, Todo, split
+from app.jobs.parcels import Concluded, Inventory, Portion, split
 from app.jobs.stages import Stages
 from app.store.facts import Measured
 from app.store.names import tidy
@@ -83,7 +83,7 @@ class _Analysis:
             raise failures.exceptions[0] from None
         return [one for part in parts for one in part.result()]
 
-    async def _measure(self, descriptor: int, number: int, todo: Todo) -> list[Measured]:
+    async def _measure(self, descriptor: int, number: int, todo: Portion) -> list[Measured]:
         def report(done: int) -> None:
             self._done[number] = done
             self._on_progress(sum(self._done.values()), self._total)

@@ -28,7 +28,7 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
+class Portion:
     """Tensors to measure and what is known of their layers."""
 
     tensors: tuple[StoredTensor, ...]
@@ -54,7 +54,7 @@ class Concluded:
 
 
 INVENTORY = TypeAdapter(Inventory)
-TODO = TypeAdapter(Todo)
+PORTION = TypeAdapter(Portion)
 FINDINGS = TypeAdapter(Findings)
 
 
@@ -64,7 +64,7 @@ def stored_bytes(tensor: StoredTensor) -> int:
     return math.prod(tensor.shape) * (int(bits.group()) if bits else 8) // 8
 
 
-def split(inventory: Inventory, *, part_bytes: int) -> Iterator[Todo]:
+def split(inventory: Inventory, *, part_bytes: int) -> Iterator[Portion]:
     """The tensors in file order, in parts of about `part_bytes` with at least one tensor each.
 
     One that shares its elements with an earlier tensor of its part is not read again.
@@ -83,8 +83,8 @@ def split(inventory: Inventory, *, part_bytes: int) -> Iterator[Todo]:
         yield _todo(inventory, part)
 
 
-def _todo(inventory: Inventory, part: dict[int, StoredTensor]) -> Todo:
-    return Todo(
+def _todo(inventory: Inventory, part: dict[int, StoredTensor]) -> Portion:
+    return Portion(
         tensors=tuple(part.values()),
         facts=tuple(inventory.facts[index] for index in part),
         alpha=inventory.alpha,

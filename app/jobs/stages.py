@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app.config import Settings
 from app.core.report import Source
 from app.errors import ChildLost, NoTensors
-from app.jobs.parcels import INVENTORY, Concluded, Findings, Inventory, Todo
+from app.jobs.parcels import INVENTORY, Concluded, Findings, Inventory, Portion
 from app.readers import sandbox
 from app.store.documents import OVERVIEW, TENSOR, deflate, dump, load
 from app.store.facts import Measured
@@ -65,7 +65,7 @@ class Stages:
         return inventory
 
     async def measure(
-        self, descriptor: int, todo: Todo, on_progress: Callable[[int], None]
+        self, descriptor: int, todo: Portion, on_progress: Callable[[int], None]
     ) -> list[Measured]:
         """The report and sketch of each tensor of a part.
 

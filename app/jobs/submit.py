@@ -15,7 +15,7 @@ from app.errors import DiskFull, NoGpuWorker, NotFound
 from app.jobs import engine, slots
 from app.store.blobs import Blobs
 from app.store.facts import Propagation, Run, SeedSearch
-from app.store.propagations import Asked, Propagations, asked_of
+from app.store.propagations import Asked, Propagations
 from app.store.reserve import Reserve, is_full
 from app.store.runs import Runs
 from app.store.seeds import Seeds
@@ -135,11 +135,6 @@ class Submitter:
         return await self._propagations.accept(
             asked, again=again, enqueue=self._enqueue_propagation
         )
-
-    async def propagate_again(self, propagation: str) -> Propagation:
-        """The measurement, made once more unless it is on its way; errors as of `propagate`."""
-        found = await self._propagations.propagation(propagation)
-        return await self.propagate(asked_of(found), again=True)
 
     async def cancel_propagation(self, propagation: str) -> Propagation:
         """The measurement after its cancellation; one that had finished stays as it is.

@@ -6,16 +6,13 @@ import asyncio
 from pathlib import Path
 
 import sqlalchemy as sa
-from dbos import DBOSClient, WorkflowStatus
+from dbos import DBOSClient
 
 from app.config import Settings
-from app.errors import ChildLost, InitscopeError
 from app.jobs import engine, slots
+from app.jobs.settling import settle
 from app.jobs.submit import enqueue_propagation
-from app.store.facts import Failure
 from app.store.propagations import Propagations
-
-ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
 class Tender:
@@ -28,7 +25,7 @@ class Tender:
 
     async def look(self) -> None:
         """One round."""
-        await self._settle()
+        await settle(self._client, self._propagations, self._restart)
         if not await asyncio.to_thread(self._gpu_alive):
             await self._fetch_back()
 
@@ -45,37 +42,8 @@ class Tender:
         for one in waiting:
             await self._client.resume_workflow_async(one.workflow_id, queue_name=engine.PARTS)
 
-    async def _settle(self) -> None:
-        """Bring measurements in line whose job ended, was lost or belongs to another version."""
-        jobs = await self._propagations.unfinished()
-        if not jobs:
-            return
-        found = await self._client.list_workflows_async(
-            workflow_ids=jobs, load_input=False, load_output=False
-        )
-        known = {one.workflow_id: one for one in found}
-        still = set(await self._propagations.unfinished())  # one may have ended between the looks
-        for job in still.intersection(jobs):
-            await self._settle_one(job, known.get(job))
-
-    async def _settle_one(self, job: str, workflow: WorkflowStatus | None) -> None:
-        if workflow is None or (
-            workflow.app_version != engine.VERSION and workflow.status not in ENDED
-        ):
-            if workflow is not None:
-                await self._client.cancel_workflow_async(job, cancel_children=True)
-            await self._propagations.restart(job, self._enqueue)
-        elif workflow.status == "CANCELLED":
-            await self._propagations.cancelled(job)
-        elif workflow.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-            lost = ChildLost(reason="its worker kept ending")
-            await self._propagations.fail(job, _failure(lost))
-        elif workflow.status in ENDED:
-            await self._propagations.fail(job, _failure(InitscopeError()))
+    async def _restart(self, job: str) -> None:
+        await self._propagations.restart(job, self._enqueue)
 
     def _enqueue(self, connection: sa.Connection, job: str) -> None:
         enqueue_propagation(self._client, connection, job)
-
-
-def _failure(error: InitscopeError) -> Failure:
-    return Failure(code=error.code, message=error.message, hint=error.hint)

@@ -44,10 +44,6 @@ def _submitter(request: Request) -> Submitter:
     return services(request).submitter
 
 
-def _propagations(request: Request) -> Propagations:
-    return services(request).propagations
-
-
 def _seeds(request: Request) -> Seeds:
     return services(request).seeds
 
@@ -55,7 +51,6 @@ def _seeds(request: Request) -> Seeds:
 ServicesHere: TypeAlias = Annotated[Services, Depends(services)]
 RunsHere: TypeAlias = Annotated[Runs, Depends(_runs)]
 SeedsHere: TypeAlias = Annotated[Seeds, Depends(_seeds)]
-PropagationsHere: TypeAlias = Annotated[Propagations, Depends(_propagations)]
 SubmitterHere: TypeAlias = Annotated[Submitter, Depends(_submitter)]
 RunId: TypeAlias = Annotated[
     str, Path(description="First 32 hex digits of the file's sha256.", pattern=ID_PATTERN)

@@ -10,7 +10,7 @@ import propagation_models as models
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live_site import live_site
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from app.config import Settings
 from app.store import database
@@ -24,15 +24,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium was not found"),
 ]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 OWN = Choices(own=True)
 MLP = "Linear(784, 512)\nReLU()\nLinear(512, 10)\n"
 
@@ -53,14 +44,6 @@ async def _put(settings: Settings, name: str, report) -> str:
         await store.finish(found.job, report, headline="told")
     await engine.dispose()
     return f"/m/{file.id}/propagation{OWN.query()}"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

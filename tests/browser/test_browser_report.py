@@ -6,7 +6,7 @@ import shutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live_site import live_site
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from sample_models import HOSTILE, model
 
 from app.charts import frame, histogram
@@ -19,25 +19,8 @@ pytestmark = [
     pytest.mark.xdist_group("browser_report"),
 ]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NAMES = {0: HOSTILE, 8: "a\u202eb\nc.weight", 12: "very." * 400 + "long.weight"}
 TOLERANCE = 1.5  # px: both round their margins to whole pixels
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 from live_site import live_site
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from app.config import Settings
 from app.store import database
@@ -23,25 +23,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium was not found"),
 ]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "<img src=x onerror=alert(1)>.pt"
 BYTES_PER_SECOND = 400_000  # slow enough that two megabytes are on their way for five seconds
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ Function: TypeAlias = Callable[[Array], Array]
 
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 SELU_SCALE: Final = 1.0507009873554804934193349852946
-_SQRT2: Final = math.sqrt(2)
 _TANH_GELU: Final = math.sqrt(2 / math.pi)
 _TANH_GELU_CUBIC: Final = 0.044715
 
