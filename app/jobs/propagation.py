@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from app.core.checkpoint import StoredTensor
 from app.core.graph import Constant, Graph, Inventory, Parameter
+from app.core.recipes import recipe
 from app.errors import CannotRun
 from app.jobs.networks import PARCEL, Parcel, Where
 from app.probe.build import Fresh
 from app.probe.device import chosen, text
 from app.probe.measure import Measurement, measure
-from app.probe.recipes import recipe
 from app.readers.mapped import Mapped, values
 from app.store.documents import ORDER
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from app.core.graph import Constant, Graph, Parameter
+from app.core.recipes import Recipe
 from app.errors import CannotRun
 from app.probe.draws import draw, draw_blocks, stream
 from app.probe.interpreter import Setting, torch_dtype
-from app.probe.recipes import Recipe
 from app.probe.statistics import squares
 
 Load: TypeAlias = Callable[[Parameter | Constant], NDArray[np.generic]]

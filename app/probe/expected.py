@@ -11,9 +11,9 @@ from app.core.meanfield.predict import NORMAL, UNIFORM01, predict
 from app.core.meanfield.step import NoRule, WeightMoments
 from app.core.meanfield.weights import moments_of_blocks, moments_of_law, moments_of_values
 from app.core.propagation import Order, Series
+from app.core.recipes import Recipe
 from app.probe.build import Load
 from app.probe.inputs import Replicas
-from app.probe.recipes import Recipe
 
 Moments: TypeAlias = Callable[[], dict[str, WeightMoments]]
 

@@ -16,6 +16,7 @@ from app.core.compiled import prepare
 from app.core.graph import Graph
 from app.core.passage import verdict_of
 from app.core.propagation import CHECKPOINT, Order, Series
+from app.core.recipes import recipe
 from app.errors import CannotRun, Invalid
 from app.probe import inputs
 from app.probe.build import Fresh, Given, Load, Network
@@ -26,7 +27,6 @@ from app.probe.expected import Moments, drawn_moments, given_moments, with_theor
 from app.probe.interpreter import Environment, Setting, steps, torch_dtype
 from app.probe.ledger import Ledger
 from app.probe.passes import run_network
-from app.probe.recipes import recipe
 from app.probe.records import Record, layers, parameter_gradients
 from app.probe.statistics import Counter
 from app.probe.watches import watches

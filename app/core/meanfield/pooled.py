@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.core.meanfield.axes import Axes, Factor, place
-from app.core.meanfield.dense import Window, flat_taps
+from app.core.meanfield.convolved import Window, flat_taps
 from app.core.meanfield.nonlinearities import Array
 from app.core.meanfield.signal import Signal, from_draws, gaussian_draw, in_axis_order
 from app.core.meanfield.step import NoRule, Situation, Step, single

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from app.core.meanfield import (
     arithmetic,
     attended,
+    convolved,
     dense,
     elementwise,
     normalised,
@@ -31,10 +32,12 @@ RULES: Final[dict[str, Rule]] = {
     **_aten("linear", dense.linear),
     **_aten("addmm", partial(dense.linear, given="mat1", weight="mat2")),
     **_aten("embedding", dense.embedding),
-    **_aten("conv1d conv2d conv3d conv1d.padding conv2d.padding conv3d.padding", dense.convolution),
+    **_aten(
+        "conv1d conv2d conv3d conv1d.padding conv2d.padding conv3d.padding", convolved.convolution
+    ),
     **_aten(
         "conv_transpose1d conv_transpose2d.input conv_transpose3d.input",
-        partial(dense.convolution, transposed=True),
+        partial(convolved.convolution, transposed=True),
     ),
     **_aten("batch_norm", normalised.batch_norm),
     **_aten("layer_norm", normalised.layer_norm),

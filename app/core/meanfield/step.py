@@ -29,6 +29,7 @@ class WeightMoments:
 
     mean: float
     second: float  # E w²
+    row: float | None = None  # E (Σ_j w_ij)²/fan_in over the outputs i; None: as independent w give
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

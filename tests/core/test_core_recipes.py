@@ -6,8 +6,8 @@ import pytest
 
 from app.core.catalogue import CATALOGUE
 from app.core.distributions import Constant, Normal, Orthogonal, Uniform
+from app.core.recipes import recipe
 from app.errors import Invalid
-from app.probe.recipes import recipe
 from tests.hand_graphs import graph, mlp, node, parameter, real, v
 
 KAIMING = "kaiming_normal(fan_in,relu)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.core.blocks import Block, blocks
 from app.core.catalogue import BY_ID, Scheme
+from app.core.companions import companions
 from app.core.context import ModelContext, Named, Site, model_context, site_of
 from app.core.defaults import default_law
 from app.core.distributions import Constant, Distribution, Normal
@@ -18,7 +19,6 @@ from app.core.scales import applies, distribution
 from app.core.schemes import default_distribution
 from app.core.wording import counted, listed
 from app.errors import Invalid
-from app.probe.companions import companions
 
 DEFAULT = "torch_default"
 _TABLES = frozenset({"embedding", "position", "token"})  # parts that are looked up, not multiplied
