@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test lint acceptance bench lock clean
+.PHONY: serve test lint acceptance bench docker-test lock clean
 
 serve: $(VENV)/.installed
 	$(BIN)/initscope serve
@@ -30,6 +30,10 @@ acceptance: $(VENV)/.tested
 
 bench: $(VENV)/.tested
 	$(BIN)/python -m benchmarks
+
+# Builds the images and goes the whole round on the container engine that DOCKER_HOST names.
+docker-test: $(VENV)/.installed
+	$(BIN)/python tests/docker/round_trip.py
 
 # The newest releases that fit, without hashes and without torch's own build label.
 lock: $(VENV)/.tested

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote
 
 from platformdirs import user_data_path
 from pydantic import Field
@@ -25,19 +28,47 @@ class Settings(BaseSettings):
         default="",
         description="SQLAlchemy URL; empty means SQLite in the data folder.",
     )
+    database_password_file: Path | None = Field(
+        default=None, description="File that holds the password for a URL without one."
+    )
     host: str = Field(default="127.0.0.1", description="Address the pages and the API listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 picks a free one.")
     allowed_hosts: list[str] = Field(
         default=["localhost", "127.0.0.1", "[::1]"],
         description="Host headers answered, as a JSON list; the listening host is always one.",
     )
-    workers: int = Field(default=2, ge=1, le=64, description="Worker processes `serve` starts.")
+    access: Literal["auto", "open", "tokens"] = Field(
+        default="auto",
+        description="Who is answered: tokens, whoever signs in with one; open, everybody; auto, "
+        "everybody on this machine's own address, tokens on any other.",
+    )
+    orders_per_minute: int = Field(
+        default=120,
+        ge=1,
+        description="Orders (uploads, analyses, deletions) a minute from one access token.",
+    )
+    machine: str = Field(
+        default="",
+        description="This machine in the names of its workers; empty means its host name.",
+    )
+    workers: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Worker processes `serve` starts; 0: they run elsewhere.",
+    )
     threads: int = Field(default=1, ge=1, le=64, description="Threads of one analysis process.")
     max_upload_bytes: int = Field(
         default=20 * GIB, ge=1, description="Largest upload in bytes; larger ones are refused."
     )
     min_free_bytes: int = Field(
         default=1 * GIB, ge=0, description="Disk space in bytes an upload must leave free."
+    )
+    keep_days: int = Field(
+        default=0,
+        ge=0,
+        le=36500,
+        description="Days a report is kept after it was ordered last; 0 keeps all for ever.",
     )
     part_bytes: int = Field(
         default=512 * MIB, ge=1, description="Tensor bytes one part of an analysis reads."
@@ -65,6 +96,10 @@ class Settings(BaseSettings):
         description="Multiply-adds from which a propagation goes to a GPU worker if one is alive; "
         "a CPU core does so many in about a minute.",
     )
+    log: Literal["auto", "json", "text"] = Field(
+        default="auto",
+        description="Form of the log on stderr; auto: text on a terminal, else JSON lines.",
+    )
     poll_seconds: float = Field(
         default=0.25, gt=0, description="Seconds between a worker's looks at its queue."
     )
@@ -73,6 +108,40 @@ class Settings(BaseSettings):
     )
 
     @property
+    def guarded(self) -> bool:
+        """Whether only those are answered who hold an access token."""
+        return self.access == "tokens" or (self.access == "auto" and not is_loopback(self.host))
+
+    @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'initscope.sqlite'}"
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'initscope.sqlite'}"
+        if self.database_password_file is None:
+            return self.database_url
+        password = quote(self._password(self.database_password_file), safe="")
+        scheme, mark, rest = self.database_url.partition("://")
+        user, at, place = rest.rpartition("@")
+        return f"{scheme}{mark}{user}:{password}{at}{place}" if at else self.database_url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that no log may show: the database's password as it is and as its URL writes it."""
+        file, url = self.database_password_file, self.database_url
+        own = () if file is None else (self._password(file), quote(self._password(file), safe=""))
+        told = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        return (*own, told, unquote(told))
+
+    @staticmethod
+    def _password(file: Path) -> str:
+        return file.read_text().strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

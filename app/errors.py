@@ -150,6 +150,15 @@ class DiskFull(InitscopeError):
     hint = "Make room on it: delete reports that are no longer needed. Then try again."
 
 
+class DatabaseAway(InitscopeError):
+    """The database does not answer at the moment."""
+
+    code = "database_away"
+    hint = (
+        "Nothing accepted is lost. Try again in a minute; if it stays so, look after the database."
+    )
+
+
 class Unreadable(InitscopeError):
     """The upload could not be read from this machine's disk: {reason}."""
 
@@ -192,6 +201,34 @@ class CrossSite(InitscopeError):
     hint = "Open the service's own address and try again."
 
 
+class NotSignedIn(InitscopeError):
+    """Expected an access token, got {got}."""
+
+    code = "not_signed_in"
+    hint = "Sign in at /login, or send the header Authorization: Bearer TOKEN."
+
+
+class TooManyTries(InitscopeError):
+    """Too many tokens from this address were wrong: at most {limit} a minute are looked at."""
+
+    code = "too_many_tries"
+    hint = "Wait a minute, then try the right one. `initscope token add NAME` makes a new one."
+
+
+class TooManyOrders(InitscopeError):
+    """Too many orders: at most {limit} a minute are taken from one access token."""
+
+    code = "too_many_orders"
+    hint = "Nothing accepted is lost. Go on after the seconds that Retry-After names."
+
+
+class NoToken(InitscopeError):
+    """The service would answer {host}, and nobody holds an access token for it."""
+
+    code = "no_token"
+    hint = "Run `initscope token add NAME` first, or set INITSCOPE_ACCESS=open if it is meant so."
+
+
 class WorkerExtraMissing(InitscopeError):
     """This installation cannot run analyses: expected numba beside initscope, found none."""
 
@@ -204,6 +241,13 @@ class NotANetwork(Refused):
 
     code = "not_a_network"
     hint = "Correct it, or start from one of the examples at /spec."
+
+
+class NotPython(Refused):
+    """The code was not read: {reason}"""  # noqa: D415
+
+    code = "not_python"
+    hint = "Paste the init function as it stands in your file; it is only read, never run."
 
 
 class CannotRun(Refused):

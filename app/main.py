@@ -10,31 +10,47 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
+from app.architecture.expecting import Expectations
 from app.config import Settings
 from app.jobs import engine
+from app.jobs.ordering import ComparisonOrders
 from app.jobs.submit import Submitter
 from app.store import database
+from app.store.access import Access
 from app.store.blobs import Blobs
+from app.store.comparisons import Comparisons
 from app.store.propagations import Propagations
+from app.store.queues import Queues
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 from app.web import (
     api,
     catalogue,
+    code,
+    code_reader,
+    compare,
+    drift,
     health,
     home,
+    login,
     pages,
+    phase,
     problems,
     propagation,
     propagations_api,
+    report,
     seeds,
     spec,
+    status,
     tensors,
     why,
 )
+from app.web.access import Guard
 from app.web.assets import VersionedFiles, folder
 from app.web.deps import Services
+from app.web.door import Door
 from app.web.headers import Border
+from app.web.tracing import Traced
 
 GZIP_LEVEL = 6  # level 9 takes three times as long for 1 % less
 GZIP_LEAST_BYTES = 1000  # below one packet it saves nothing
@@ -47,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: None reads them from the environment.
     """
     chosen = settings or Settings()
+    door = Door()
     app = FastAPI(
         title="initscope",
         summary="Which initialisation drew these weights, and do they keep to its bounds?",
@@ -54,21 +71,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=health.SCHEMA_URL,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(chosen),
+        lifespan=_lifespan(chosen, door),
     )
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES, compresslevel=GZIP_LEVEL)
+    if chosen.guarded:
+        app.add_middleware(Guard, door=door, orders_per_minute=chosen.orders_per_minute)
     app.add_middleware(Border, hosts=[*chosen.allowed_hosts, chosen.host])
+    app.add_middleware(Traced)  # the last one added is the outermost
     for room in (
-        *(home, pages, tensors, seeds, propagation, spec, why),
-        *(api, propagations_api, catalogue, health),
+        *(home, login, pages, tensors, seeds, propagation, phase, spec, why, code, code_reader),
+        *(report, drift, compare, api, propagations_api, catalogue, health, status),
     ):
         app.include_router(room.router)
+    app.include_router(code_reader.api_router)
     app.mount("/static", VersionedFiles(directory=folder("static")), name="static")
     return app
 
 
-def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, door: Door
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(engine.prepare, settings)
@@ -78,6 +101,8 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         searches = Seeds(tables)
         propagations = Propagations(tables)
         submitter = Submitter(settings, runs, blobs, searches, propagations)
+        comparisons = Comparisons(tables)
+        orders = ComparisonOrders(settings, comparisons)
         app.state.services = Services(
             settings=settings,
             runs=runs,
@@ -85,10 +110,17 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             seeds=searches,
             propagations=propagations,
             submitter=submitter,
+            comparisons=comparisons,
+            orders=orders,
+            queues=Queues(tables),
+            expectations=Expectations(),
+            access=Access(tables),
+            door=door,
         )
         try:
             yield
         finally:
+            await orders.close()
             await submitter.close()
             await tables.dispose()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.architecture.activations import POINTWISE
+from app.architecture.written import Written, written_activations
 from app.core.activations import INTERCHANGEABLE
 from app.core.arguments import Arguments
 from app.core.composites import all_parameters
@@ -37,7 +38,12 @@ def with_activation(graph: Graph, kind: str) -> Graph:
         raise Invalid(what="the activation", expected=expected, got=kind[:60])
     nodes: list[Node] = []
     slopes: list[Parameter] = []
-    for node in graph.nodes:
+    whole = written_activations(graph)
+    steps = {name for one in whole.values() for name in one.steps}
+    for each in graph.nodes:
+        if each.name in steps:
+            continue
+        node = _joined(each, whole.get(each.name))
         if node.kind in _COMPOSED and node.op != _COMPOSED[node.kind]:
             continue  # a step towards the activation's last operation
         if node.kind not in _COMPOSED and node.op not in _REPLACED:
@@ -49,6 +55,15 @@ def with_activation(graph: Graph, kind: str) -> Graph:
     used = {value for node in nodes for value in _values(node)}
     kept = [p for p in graph.parameters if p.value in used or not _was_used(graph, p)]
     return replace(graph, nodes=tuple(nodes), parameters=(*kept, *slopes))
+
+
+def _joined(node: Node, written: Written | None) -> Node:
+    """The node, or in the place of one that is written as arithmetic, one operation."""
+    if written is None:
+        return node
+    return replace(
+        node, op="aten.relu.default", arguments={"self": Value(value=written.x)}, kind=""
+    )
 
 
 def _values(node: Node) -> Iterator[str]:

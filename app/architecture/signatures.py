@@ -115,8 +115,8 @@ OPERATIONS: dict[str, str] = {
     "Position": "",  # a learned position embedding is added
     "ClassToken": "",  # a learned token goes before the first
     "Transpose": "dim0 dim1",
-    "Permute": "*dims",
-    "Reshape": "*shape",  # of one input, without the batch; one size may be -1
+    "Permute": "dims",
+    "Reshape": "shape",  # of one input, without the batch; one size may be -1
     "Select": "dim index",
     "Mean": "dim",
     "Scale": "factor",

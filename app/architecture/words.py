@@ -1,29 +1,42 @@
-"""A graph in one line: what was understood."""
+"""A network in a few words: what its pages call it by."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import groupby
+from typing import Final, TypeAlias
 
-from app.core.graph import Graph
-from app.core.operators import WEIGHT_ARGUMENT
-from app.core.wording import counted, listed
+from app.core.graph import Graph, Parameter
+from app.core.layers import LINEAR, NORM
+from app.core.wording import counted
 
-_RENAMED = {"NonDynamicallyQuantizableLinear": "Linear"}
-_JOINTS = frozenset({"Residual", "Parallel"})
-_SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
+RUNS: Final = 4  # of layers of one class that are told one by one
+_ATTENTION: Final = "MultiheadAttention"
+_Module: TypeAlias = tuple[str, tuple[tuple[int, ...], ...]]  # class and parameter shapes
 
 
 def in_words(graph: Graph) -> str:
-    """What was understood: `40 Linear, 39 ReLU; 10.5 million parameters; input of 512`.
+    """The layers of a network: "1 + 38 + 1 Linear layers", "20 Conv2d, 1 Linear".
+
+    Layers of one class are counted in runs of one shape. Normalisations are left out, and an
+    attention's own linear layer is part of it.
 
     Args:
         graph: Of any origin.
     """
-    modules = {(node.module, node.kind): None for node in graph.nodes if node.kind}
-    kinds = Counter(_RENAMED.get(kind, kind) for _, kind in modules if kind not in _JOINTS)
-    layers = listed([f"{count:,} {kind}" for kind, count in kinds.most_common()], most=6)
-    return "; ".join([layers, f"{_rounded(parameter_count(graph))} parameters", _inputs(graph)])
+    modules = _modules(graph)
+    kinds = Counter(kind for kind, _ in modules if kind not in NORM)
+    if not kinds:
+        return counted(len(graph.nodes), "operation")
+    if len(kinds) == 1:
+        kind, total = next(iter(kinds.items()))
+        runs = [len(list(group)) for _, group in groupby(one for one in modules if one[0] == kind)]
+        told = 1 < len(runs) <= RUNS and max(runs) > 1
+        number = " + ".join(map(str, runs)) if told else f"{total:,}"
+        return f"{number} {kind} layer{'' if total == 1 else 's'}"
+    several = [f"{total:,} {kind}" for kind, total in kinds.most_common(RUNS)]
+    return ", ".join(several) + (" and others" if len(kinds) > RUNS else "")
 
 
 def parameter_count(graph: Graph) -> int:
@@ -31,21 +44,21 @@ def parameter_count(graph: Graph) -> int:
     return sum(math.prod(p.shape) for p in graph.parameters if p.learned)
 
 
-def weighted_count(graph: Graph) -> int:
-    """Operations that carry a weight: the depth that charts count."""
-    return sum(1 for node in graph.nodes if node.op in WEIGHT_ARGUMENT)
+def _modules(graph: Graph) -> list[_Module]:
+    """Each module that has learned parameters, in order."""
+    learned = [one for one in graph.parameters if one.learned]
+    attentions = {one.facts.module for one in learned if one.facts.kind == _ATTENTION}
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    kinds: dict[str, str] = {}
+    for one in learned:
+        path = _path(one, attentions)
+        shapes.setdefault(path, []).append(one.shape)
+        kind = "Linear" if one.facts.kind in LINEAR else one.facts.kind
+        kinds.setdefault(path, _ATTENTION if path in attentions else kind)
+    return [(kinds[path], tuple(shapes[path])) for path in shapes]
 
 
-def _rounded(values: int) -> str:
-    for size, word in _SCALES:
-        if values >= size:
-            return f"{math.floor(values * 10 / size) / 10:g} {word}"
-    return f"{values:,}"
-
-
-def _inputs(graph: Graph) -> str:
-    told = []
-    for given in graph.inputs:
-        sizes = " × ".join(str(size) for size in given.shape[1:]) or "1"
-        told.append(f"{sizes} token ids below {given.high:,}" if given.high else sizes)
-    return f"{counted(len(told), 'input').removeprefix('1 ')} of {' and '.join(told)}"
+def _path(one: Parameter, attentions: set[str]) -> str:
+    """The module that a parameter is counted to: an attention's projection is the attention's."""
+    outer = one.facts.module.rpartition(".")[0]
+    return outer if one.facts.kind in LINEAR and outer in attentions else one.facts.module

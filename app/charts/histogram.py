@@ -36,15 +36,15 @@ class _Scale:
 
 
 def _bars(scale: _Scale, palette: Palette) -> str:
-    base = scale.y(0)
-    drawn, path = scale.figure, []
-    for left, right, value in zip(drawn.edges, drawn.edges[1:], drawn.density, strict=False):
-        if value > 0:
-            path.append(
-                f"M{svg.written(scale.x(left))} {svg.written(base)}V{svg.written(scale.y(value))}"
-                f"H{svg.written(scale.x(right))}V{svg.written(base)}z"
-            )
-    return svg.element("path", d="".join(path), fill=palette.measured, shape_rendering="crispEdges")
+    """All bars as one outline, which is half as long as each bar on its own."""
+    drawn, base = scale.figure, svg.written(scale.y(0))
+    path = f"M{svg.written(scale.x(drawn.edges[0]))} {base}"
+    for right, value in zip(drawn.edges[1:], drawn.density, strict=True):
+        top = svg.written(scale.y(value)) if value > 0 else base
+        path += f"V{top}H{svg.written(scale.x(right))}"
+    return svg.element(
+        "path", d=f"{path}V{base}z", fill=palette.measured, shape_rendering="crispEdges"
+    )
 
 
 def _line(curve: Curve, scale: _Scale, palette: Palette, *, thick: bool) -> str:

@@ -30,8 +30,10 @@ class SignalLine:
     y: Values
     low: Values  # lowest seed
     high: Values
-    theory: Values
+    theory: Values  # what single networks centre on, where their spread is known; else the mean
     marked: tuple[int, ...]  # places of the marks
+    expected_low: Values = ()  # between these lie 95 % of single networks, by theory
+    expected_high: Values = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from app.charts.propagation import EndLabel, SignalLine, SignalPlot, Values
 from app.charts.propagation_frame import BOTTOM, TOP, WIDTH, layer_ticks, value_ticks
 from app.charts.propagation_layout import Strip
 from app.charts.propagation_marks import PLOTLY_SYMBOLS, RADIUS, SIGNS, STROKED
-from app.charts.propagation_svg import strip_marks
+from app.charts.propagation_svg import SEEDS_OPACITY, THEORY_OPACITY, strip_marks
 from app.charts.style import VARIABLES
 
 DIGITS = 6
-PLOTLY_DASHES = {"": "solid", "2 3": "dot", "8 3 2 3": "dashdot"}
+PLOTLY_DASHES = {"": "solid", "2 3": "dot", "8 3 2 3": "dashdot", "6 4": "dash"}
 
 
 def _told(name: str) -> str:
@@ -74,15 +74,47 @@ def _marks(plot: SignalPlot, line: SignalLine) -> dict[str, Any]:
     }
 
 
-def _band(plot: SignalPlot, line: SignalLine) -> dict[str, Any] | None:
+def _edges(plot: SignalPlot, low: Values, high: Values) -> list[tuple[int, float, float]]:
+    """Layer, lowest and highest value of a band, as its axis takes them."""
     floor = 10 ** max(plot.frame.y_range[0], -300)
-    edges = [
-        (layer, low if low > 0 or not plot.frame.log else floor, high)
-        for layer, (low, high) in enumerate(zip(line.low, line.high, strict=True), start=1)
-        if low is not None and high is not None and (high > 0 or not plot.frame.log)
+    return [
+        (layer, max(lowest, floor) if plot.frame.log else lowest, highest)
+        for layer, (lowest, highest) in enumerate(zip(low, high, strict=True), start=1)
+        if lowest is not None and highest is not None and (highest > 0 or not plot.frame.log)
     ]
+
+
+def _band(plot: SignalPlot, line: SignalLine) -> dict[str, Any] | None:
+    edges = _edges(plot, line.low, line.high)
     if not edges:
         return None
+    return _area(line, edges, opacity=SEEDS_OPACITY)
+
+
+def _expected(plot: SignalPlot, line: SignalLine) -> list[dict[str, Any]]:
+    """Where theory has single networks: an area, and its edges dashed."""
+    edges = _edges(plot, line.expected_low, line.expected_high)
+    if not edges:
+        return []
+    thin = {"color": VARIABLES.family(line.mark.family), "width": 0.8, "dash": "dash"}
+    sides = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [edge[0] for edge in edges],
+            "y": [edge[side] for edge in edges],
+            "opacity": 0.55,
+            "line": thin,
+            "hoverinfo": "skip",
+        }
+        for side in (1, 2)
+    ]
+    return [_area(line, edges, opacity=THEORY_OPACITY), *sides]
+
+
+def _area(
+    line: SignalLine, edges: list[tuple[int, float, float]], *, opacity: float
+) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -90,7 +122,7 @@ def _band(plot: SignalPlot, line: SignalLine) -> dict[str, Any] | None:
         "y": [high for _, _, high in edges] + [low for _, low, _ in edges[::-1]],
         "fill": "toself",
         "fillcolor": VARIABLES.family(line.mark.family),
-        "opacity": 0.16,
+        "opacity": opacity,
         "line": {"width": 0},
         "hoverinfo": "skip",
     }
@@ -210,7 +242,8 @@ def _axes(plot: SignalPlot) -> dict[str, Any]:
 
 def figure(plot: SignalPlot) -> dict[str, Any]:
     """Data, layout and config of a chart over depth."""
-    data = [band for line in plot.lines if (band := _band(plot, line))]
+    data = [part for line in plot.lines for part in _expected(plot, line)]
+    data += [band for line in plot.lines if (band := _band(plot, line))]
     for line in sorted(plot.lines, key=lambda one: one.mark.shape == "none"):
         if line.theory:
             data.append({**_line(plot, line, line.theory, dash="dash"), "hoverinfo": "skip"})

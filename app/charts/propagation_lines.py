@@ -21,6 +21,7 @@ from app.charts.propagation import (
 from app.charts.propagation_frame import BOTTOM, HEIGHT, TOP, WIDTH, DepthFrame, Span
 from app.charts.propagation_layout import Row, Strip, pushed_apart, runs_of
 from app.charts.propagation_marks import Mark, marks
+from app.core.expectations import held
 from app.core.propagation import Layer, PropagationReport, Series
 
 Band: TypeAlias = tuple[float, float] | None
@@ -39,6 +40,7 @@ class Reading:
     band: Callable[[Layer], Band]
     theory: Callable[[Layer], float | None]
     nonfinite: Callable[[Layer], int]
+    expected: Callable[[Layer], Band] = lambda _layer: None  # of single networks, by theory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,14 @@ def _value(reading: Reading, layer: Layer) -> float | None:
     return None if found == 0 and reading.nonfinite(layer) else found
 
 
-def line(one: Drawn, y: Values, *, bands: Sequence[Band] = (), theory: Values = ()) -> SignalLine:
+def line(
+    one: Drawn,
+    y: Values,
+    *,
+    bands: Sequence[Band] = (),
+    theory: Values = (),
+    expected: Sequence[Band] = (),
+) -> SignalLine:
     """One line, its marks staggered so that lines that lie on each other are all seen."""
     step = max(1, -(-len(y) // MARKED))
     first = one.place * step // max(one.of, 1)
@@ -102,11 +111,17 @@ def line(one: Drawn, y: Values, *, bands: Sequence[Band] = (), theory: Values = 
         label=one.label,
         mark=one.mark,
         y=y,
-        low=tuple(_finite(band[0]) if band else None for band in bands),
-        high=tuple(_finite(band[1]) if band else None for band in bands),
+        low=_edge(bands, 0),
+        high=_edge(bands, 1),
         theory=theory if any(value is not None for value in theory) else (),
         marked=tuple(range(first, len(y), step)),
+        expected_low=_edge(expected, 0) if any(expected) else (),
+        expected_high=_edge(expected, 1) if any(expected) else (),
     )
+
+
+def _edge(bands: Sequence[Band], side: int) -> Values:
+    return tuple(_finite(band[side]) if band else None for band in bands)
 
 
 def read(report: PropagationReport, reading: Reading) -> list[SignalLine]:
@@ -120,6 +135,10 @@ def read(report: PropagationReport, reading: Reading) -> list[SignalLine]:
                 tuple(_value(reading, layer) for layer in layers),
                 bands=[reading.band(layer) for layer in layers],
                 theory=tuple(_finite(reading.theory(layer)) for layer in layers),
+                expected=[
+                    reading.expected(layer) if holds else None
+                    for layer, holds in zip(layers, held(layers), strict=True)
+                ],
             )
         )
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from app.charts.propagation import Level, SignalPlot, Values, depth, points
+from app.charts.propagation import Level, SignalLine, SignalPlot, Values, depth, points
 from app.charts.propagation_frame import DepthFrame, Span
 from app.charts.propagation_layout import log_range, strips
 from app.charts.propagation_lines import (
@@ -19,13 +19,15 @@ from app.charts.propagation_lines import (
     read,
     zeros,
 )
-from app.core.propagation import PropagationReport, Series
+from app.core.meanfield.bands import median_rms, network_band
+from app.core.propagation import PropagationReport, Series, Theory
 
 ZONE: Span = (0.5, 2.0)  # sizes that depth has changed by no more than a factor of two
 FLOAT16_NORMAL = 2.0**-14  # the smallest normal number of float16, 6.1e-5
 # Below this share the spread over inputs is the rounding of the dtype, not the network's.
 ROUNDING = {"float64": 1e-15, "float32": 1e-7, "float16": 1e-3, "bfloat16": 1e-2}
 HEADROOM = 1.08
+FAR = 100.0  # factor from theory's median beyond which its band may leave the axis
 LEAST_PERCENT = 10.0
 
 
@@ -47,8 +49,9 @@ def _forward(report: PropagationReport) -> SignalPlot | None:
     reading = Reading(
         value=lambda layer: layer.forward.rms_median,
         band=lambda layer: layer.forward.rms_band,
-        theory=lambda layer: layer.theory.rms if layer.theory else None,
+        theory=lambda layer: _median(layer.theory),
         nonfinite=lambda layer: layer.forward.nonfinite,
+        expected=lambda layer: _networks(layer.theory),
     )
     words = Words(
         key="forward",
@@ -56,11 +59,26 @@ def _forward(report: PropagationReport) -> SignalPlot | None:
         note="RMS, log scale",
         y_title="RMS",
         caption=(
-            "Outputs of the operations with a weight, before what follows them. Lines: median of "
-            "the seeds; shaded: lowest to highest. Shaded zone: 0.5 to 2."
+            "Outputs of the operations with a weight, before what follows them. Shaded zone: 0.5 "
+            "to 2."
         ),
     )
     return _logarithmic(report, reading, words, levels=(_float16(),))
+
+
+def _median(theory: Theory | None) -> float | None:
+    """What single networks of this width centre on; the mean where their spread is not known."""
+    if theory is None or theory.rms is None:
+        return None
+    return theory.rms if theory.sd_log is None else median_rms(theory.rms, theory.sd_log)
+
+
+def _networks(theory: Theory | None) -> tuple[float, float] | None:
+    """Where 95 % of single networks of this width lie."""
+    if theory is None or theory.rms is None or theory.sd_log is None:
+        return None
+    band = network_band(theory.rms, theory.sd_log)
+    return band.low, band.high
 
 
 def _backward(report: PropagationReport) -> SignalPlot | None:
@@ -156,6 +174,15 @@ def _percents(series: Series, key: Literal["dead", "saturated"]) -> Values:
     return tuple(found)
 
 
+def _shown(one: SignalLine) -> Values:
+    """The edges of theory's band that the axis makes room for: no further than FAR from it."""
+    lows = zip(one.theory, one.expected_low, strict=False)
+    highs = zip(one.theory, one.expected_high, strict=False)
+    near = [max(low, middle / FAR) for middle, low in lows if middle and low is not None]
+    near += [min(high, middle * FAR) for middle, high in highs if middle and high is not None]
+    return tuple(near)
+
+
 def _logarithmic(
     report: PropagationReport,
     reading: Reading,
@@ -173,7 +200,7 @@ def _logarithmic(
     values = [
         value
         for one in lines
-        for value in (*one.y, *one.low, *one.high, *one.theory)
+        for value in (*one.y, *one.low, *one.high, *one.theory, *_shown(one))
         if value is not None
     ]
     span, floor = log_range(values, keep=keep, below=below, above=len(rows) - below)

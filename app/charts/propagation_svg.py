@@ -15,6 +15,7 @@ from app.charts.style import Palette
 SPARSE = 9  # px between two marks of a strip, at least
 LEADER = 7  # px that a name may stand from its line's end before a hairline joins them
 TRIANGLE = 3.6  # px, half of a side
+SEEDS_OPACITY, THEORY_OPACITY = 0.16, 0.07  # of what was measured, and what theory expects
 HEADING = 26  # px of the title above a drawing that stands alone
 
 
@@ -54,21 +55,44 @@ def _path(parts: Sequence[Sequence[tuple[float, float]]]) -> str:
     )
 
 
-def _band(line: SignalLine, frame: DepthFrame, palette: Palette) -> str:
+def _outline(low: Values, high: Values, frame: DepthFrame) -> str:
+    """Path data of the area between two lines, broken where either has no value."""
     edge: list[tuple[float, float]] = []
     back: list[tuple[float, float]] = []
     parts = []
-    for layer, (low, high) in enumerate(zip(line.low, line.high, strict=True), start=1):
-        if low is None or high is None or (frame.log and high <= 0):
+    for layer, (lowest, highest) in enumerate(zip(low, high, strict=True), start=1):
+        if lowest is None or highest is None or (frame.log and highest <= 0):
             parts.append((edge, back))
             edge, back = [], []
         else:
-            edge.append((frame.x(layer), frame.y(high)))
-            back.append((frame.x(layer), frame.y(low)))
+            edge.append((frame.x(layer), frame.y(highest)))
+            back.append((frame.x(layer), frame.y(lowest)))
     parts.append((edge, back))
-    path = "".join(f"{svg.polyline([*thinned(a), *thinned(b)[::-1]])}z" for a, b in parts if a)
+    return "".join(f"{svg.polyline([*thinned(a), *thinned(b)[::-1]])}z" for a, b in parts if a)
+
+
+def _band(line: SignalLine, frame: DepthFrame, palette: Palette) -> str:
+    path = _outline(line.low, line.high, frame)
     hue = palette.family(line.mark.family)
-    return svg.element("path", d=path, fill=hue, fill_opacity=0.16) if path else ""
+    return svg.element("path", d=path, fill=hue, fill_opacity=SEEDS_OPACITY) if path else ""
+
+
+def _expected(line: SignalLine, frame: DepthFrame, palette: Palette) -> str:
+    """Where theory has single networks: paler than what was measured, with dashed edges."""
+    path = _outline(line.expected_low, line.expected_high, frame)
+    if not path:
+        return ""
+    hue = palette.family(line.mark.family)
+    return svg.element(
+        "path",
+        d=path,
+        fill=hue,
+        fill_opacity=THEORY_OPACITY,
+        stroke=hue,
+        stroke_opacity=0.55,
+        stroke_width=0.8,
+        stroke_dasharray="3 3",
+    )
 
 
 def _stroke(line: SignalLine, y: Values, frame: DepthFrame, palette: Palette, dash: str) -> str:
@@ -228,6 +252,7 @@ def as_svg(plot: SignalPlot, palette: Palette, *, alone: bool = False) -> str:
         "g",
         _zone(plot, palette),
         axes(frame, palette, values=value_ticks(frame, plot.floor)),
+        *(_expected(line, frame, palette) for line in plot.lines),
         *(_band(line, frame, palette) for line in plot.lines),
         _levels(plot, palette),
         *(_series(line, frame, palette) for line in _own_last(plot)),

@@ -1,4 +1,4 @@
-"""The command line: `initscope serve | worker | analyze | seed | propagate`."""
+"""The command line: `initscope serve | worker | token`, and what needs no server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
-from app import __version__
+from app import __version__, logs
 from app.config import Settings
 from app.errors import ChildLost, InitscopeError, WorkerExtraMissing
 
@@ -23,6 +23,7 @@ FAILED: Final = 3  # the product failed
 
 LEVELS: Final = ("info", "warning", "problem")
 DTYPES: Final = ("float32", "float64", "bfloat16", "float16")
+SERVICES: Final = ("serve", "worker")  # they run on, so their log is a setting
 OUR_FAULT: Final = (ChildLost, WorkerExtraMissing)
 
 log = logging.getLogger("app")
@@ -36,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         refused or unusable, 3 the product failed.
     """
     asked = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure()
     try:
+        settings = _settings(asked)
+        if asked.command in SERVICES:
+            logs.configure(settings.log, secrets=settings.secrets)
         # Each command is a module of its own, so that none waits for what another needs.
-        code: int = import_module(f"app.cli.{asked.command}").run(asked, _settings(asked))
+        code: int = import_module(f"app.cli.{asked.command}").run(asked, settings)
     except InitscopeError as error:
         return _tell(error)
     except KeyboardInterrupt:
@@ -61,7 +65,11 @@ def parser() -> argparse.ArgumentParser:
     _add_worker(commands)
     _add_analyze(commands)
     _add_seed(commands)
+    _add_compare(commands)
     _add_propagate(commands)
+    _add_lint(commands)
+    _add_token(commands)
+    _add_backup(commands)
     return root
 
 
@@ -91,6 +99,9 @@ def _add_analyze(commands: Commands) -> None:
     analyze.add_argument(
         "--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a finding, or worse"
     )
+    analyze.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the report, too: one .html file, or .md"
+    )
 
 
 def _add_seed(commands: Commands) -> None:
@@ -100,6 +111,13 @@ def _add_seed(commands: Commands) -> None:
     seed.add_argument("--full", action="store_true", help="try all 2³² seeds if need be: minutes")
 
 
+def _add_compare(commands: Commands) -> None:
+    compare = commands.add_parser("compare", help="what moved between two checkpoints")
+    compare.add_argument("before", type=Path, metavar="BEFORE", help="a checkpoint file")
+    compare.add_argument("after", type=Path, metavar="AFTER", help="a later one, or another")
+    compare.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
 def _add_propagate(commands: Commands) -> None:
     command = commands.add_parser("propagate", help="what happens to a signal in a network")
     add = command.add_argument
@@ -107,6 +125,7 @@ def _add_propagate(commands: Commands) -> None:
     add("--checkpoint", type=Path, metavar="PATH", help="whose own weights are a series, too")
     add("--scheme", action="append", metavar="ID", help="of the catalogue; may be repeated")
     add("--activation", metavar="NAME", help="a torch.nn class in place of every activation")
+    add("--plan", type=Path, metavar="FILE", help="JSON of what to draw and change; a series, too")
     add("--input", default="normal", metavar="LAW", help="normal, uniform01 or a .npy file")
     add("--seeds", type=int, default=8, metavar="N", help="networks of each scheme (default: 8)")
     add("--batch", type=int, default=64, metavar="N", help="inputs of each (default: 64)")
@@ -116,6 +135,32 @@ def _add_propagate(commands: Commands) -> None:
     add("--device", default="cpu", help="cpu, cuda or cuda:0 (default: cpu)")
     add("--json", action="store_true", help="one JSON document on stdout")
     add("--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a verdict, or worse")
+
+
+def _add_lint(commands: Commands) -> None:
+    lint = commands.add_parser("lint", help="the mistakes in an init function, which is never run")
+    lint.add_argument("path", type=Path, metavar="FILE", help="Python source; - reads stdin")
+    lint.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    lint.add_argument(
+        "--fail-on", choices=LEVELS, metavar="LEVEL", help="exit 1 on such a mistake, or worse"
+    )
+
+
+def _add_token(commands: Commands) -> None:
+    token = commands.add_parser("token", help="who may come in, where the service asks for it")
+    actions = token.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="a new access token, shown once on stdout")
+    add.add_argument("name", metavar="NAME", help="of the person or program that gets it")
+    actions.add_parser("list", help="the tokens there are")
+    remove = actions.add_parser("remove", help="forget a token, and sign its sessions out")
+    remove.add_argument("name", metavar="NAME", help="as `initscope token list` shows it")
+
+
+def _add_backup(commands: Commands) -> None:
+    backup = commands.add_parser("backup", help="copy all that is kept, while the service runs")
+    backup.add_argument("folder", type=Path, metavar="FOLDER", help="an empty or a new one")
+    restore = commands.add_parser("restore", help="a backup into an empty data folder")
+    restore.add_argument("folder", type=Path, metavar="FOLDER", help="what `backup` has written")
 
 
 def _settings(asked: argparse.Namespace) -> Settings:

@@ -9,7 +9,9 @@ from dataclasses import asdict
 
 import orjson
 
+from app.cli.report import expect_kind, write_report
 from app.cli.table import table
+from app.cli.terminal import Line, measured
 from app.config import Settings
 from app.errors import Invalid
 from app.jobs.local import analyze
@@ -34,11 +36,17 @@ def run(asked: Namespace, settings: Settings) -> int:
     if not extra <= EXTRAS:
         came = ", ".join(sorted(extra - EXTRAS))
         raise Invalid(what="--extra", expected="hist, candidates or both", got=came)
-    progress = _Progress()
+    if asked.report is not None:
+        expect_kind(asked.report)
+    line = Line()
     try:
-        report = asyncio.run(analyze(asked.path, settings, progress.show))
+        report = asyncio.run(
+            analyze(asked.path, settings, lambda *told: line.show(measured(*told)))
+        )
     finally:
-        progress.clear()
+        line.clear()
+    if asked.report is not None:
+        write_report(report, asked.report)
     if asked.json:
         sys.stdout.buffer.write(document(report, extra=extra) + b"\n")
     else:
@@ -68,20 +76,3 @@ def document(report: Concluded, *, extra: frozenset[str]) -> bytes:
 def _found(report: Concluded, level: str) -> bool:
     least = LEVELS.index(level)
     return any(LEVELS.index(finding.level) >= least for finding in report.overview.findings)
-
-
-class _Progress:
-    """A line on stderr that is written over; nothing where nobody watches."""
-
-    def __init__(self) -> None:
-        self._watched = sys.stderr.isatty()
-
-    def show(self, done: int, total: int) -> None:
-        if self._watched:
-            sys.stderr.write(f"\r{done} of {total} tensors measured\x1b[K")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._watched:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

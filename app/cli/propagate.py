@@ -10,14 +10,14 @@ from typing import Final
 
 import orjson
 
-from app.cli.table import LONGEST_NAME
+from app.cli.terminal import Line, plain, plain_name
 from app.config import Settings
+from app.core.plans import Plan, fields_of, plan_told
 from app.core.propagation import InputLaw, Layer, Order, PropagationReport, Series
 from app.core.report import Level
 from app.core.wording import counted
-from app.errors import Invalid
+from app.errors import Invalid, Refused
 from app.jobs.local_propagation import Paths, propagate
-from app.jobs.networks import Step
 
 LEVELS: Final = ("info", "warning", "problem")  # in rising order
 SIGNS: Final[dict[Level, str]] = {"info": "✓", "warning": "≠", "problem": "✕"}
@@ -30,6 +30,7 @@ JOINED: Final = {
     "differ": "have another shape in the checkpoint",
 }
 MOST_NAMES: Final = 5
+PLAN_BYTES: Final = 64 * 1024
 
 
 def run(asked: Namespace, settings: Settings) -> int:
@@ -52,19 +53,26 @@ def run(asked: Namespace, settings: Settings) -> int:
         activation=asked.activation,
         backward=not asked.forward_only,
         device=asked.device,
+        plan=None if asked.plan is None else _plan(asked.plan),
     )
     paths = Paths(
         network=asked.architecture,
         checkpoint=asked.checkpoint,
         inputs=Path(asked.input) if law == "file" else None,
     )
-    progress = _Progress()
+    line = Line()
     try:
         report = asyncio.run(
-            propagate(paths, order, settings, device=asked.device, on_progress=progress.show)
+            propagate(
+                paths,
+                order,
+                settings,
+                device=asked.device,
+                on_progress=lambda step: line.show(f"{step.done:,} of {step.total:,} operations"),
+            )
         )
     finally:
-        progress.clear()
+        line.clear()
     if asked.json:
         sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     else:
@@ -87,24 +95,48 @@ def _positive(what: str, count: int) -> int:
     return count
 
 
+def _plan(path: Path) -> Plan:
+    """The plan in a JSON file.
+
+    Raises:
+        Refused: If it cannot be read.
+        Invalid: If it is no JSON, or no plan.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(PLAN_BYTES + 1)
+    except OSError as problem:
+        raise Refused(reason=f"{path}: {problem.strerror}") from problem
+    if len(text) > PLAN_BYTES:
+        raise Invalid(what="--plan", expected=f"at most {PLAN_BYTES:,} bytes", got="more")
+    try:
+        return plan_told(orjson.loads(text))
+    except orjson.JSONDecodeError as wrong:
+        got = f"{wrong.msg} on line {wrong.lineno}"
+        raise Invalid(what="--plan", expected="a file of JSON", got=got) from wrong
+
+
 def _head(report: PropagationReport) -> list[str]:
     network, law = report.architecture, report.input
     source = law["file"] or law["law"]
     lines = [
-        f"{_plain(network.name)} · {network.origin} · {network.parameters:,} parameters"
+        f"{plain(network.name)} · {network.origin} · {network.parameters:,} parameters"
         f" · {counted(network.layers, 'layer')} with weights,"
         f" {counted(network.operations, 'operation')}",
-        f"  {report.seeds} seeds · {report.batch} inputs ({_plain(str(source))}) · {report.mode}"
-        f" · {report.dtype} · {_plain(report.device)}",
+        f"  {report.seeds} seeds · {report.batch} inputs ({plain(str(source))}) · {report.mode}"
+        f" · {report.dtype} · {plain(report.device)}",
     ]
-    return lines + [f"  {_plain(note)}" for note in (*network.notes, *report.notes)]
+    if report.plan is not None:
+        told = " · ".join(f"{name} {text}" for name, text in fields_of(report.plan).items())
+        lines.append(f"  plan: {plain(told) or 'nothing changes'}")
+    return lines + [f"  {plain(note)}" for note in (*network.notes, *report.notes)]
 
 
 def _joined(report: PropagationReport) -> list[str]:
     lines = []
     for key, names in report.join.items():
         if names and key in JOINED:
-            shown = ", ".join(_plain(name) for name in names[:MOST_NAMES])
+            shown = ", ".join(plain(name) for name in names[:MOST_NAMES])
             more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
             lines.append(f"  {len(names):,} {JOINED[key]}: {shown}{more}")
     return lines
@@ -114,9 +146,9 @@ def _verdict(series: Series) -> list[str]:
     verdict = series.verdict
     sign = SIGNS[verdict.level] if verdict else "–"
     said = verdict.message if verdict else "Measured."
-    lines = [f"{sign} {_plain(series.name)}: {_plain(said)}"]
+    lines = [f"{sign} {plain(series.name)}: {plain(said)}"]
     more = (*(verdict.lines if verdict else ()), *series.notes)
-    return lines + [f"  {_plain(line)}" for line in more]
+    return lines + [f"  {plain(line)}" for line in more]
 
 
 def _rows(series: Series) -> list[str]:
@@ -135,8 +167,8 @@ def _row(place: int, layer: Layer) -> tuple[str, ...]:
     forward, backward = layer.forward, layer.backward
     return (
         str(place),
-        _short(layer.name),
-        _plain(layer.kind or layer.op),
+        plain_name(layer.name),
+        plain(layer.kind or layer.op),
         "×".join(str(size) for size in layer.shape) or "scalar",
         _number(forward.rms_median) + (" !" if forward.nonfinite else ""),
         _share(forward.input_share),
@@ -157,39 +189,9 @@ def _share(value: float | None) -> str:
     return f"{100 * value:.3g} %"
 
 
-def _short(name: str) -> str:
-    plain = _plain(name)
-    if len(plain) <= LONGEST_NAME:
-        return plain
-    half = LONGEST_NAME // 2 - 1
-    return f"{plain[:half]}…{plain[-half:]}"
-
-
-def _plain(text: str) -> str:
-    """Hostile text without what would move a terminal's cursor or turn its lines around."""
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
 def _found(report: PropagationReport, level: str) -> bool:
     least = LEVELS.index(level)
     return any(
         one.verdict is not None and LEVELS.index(one.verdict.level) >= least
         for one in report.series
     )
-
-
-class _Progress:
-    """A line on stderr that is written over; nothing where nobody watches."""
-
-    def __init__(self) -> None:
-        self._watched = sys.stderr.isatty()
-
-    def show(self, step: Step) -> None:
-        if self._watched:
-            sys.stderr.write(f"\r{step.done:,} of {step.total:,} operations\x1b[K")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._watched:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 import orjson
 
-from app.cli.table import LONGEST_NAME
+from app.cli.terminal import Line, plain, plain_name
 from app.config import Settings
 from app.core.seeds import Verdict
 from app.core.wording import counted
@@ -40,11 +40,13 @@ def run(asked: Namespace, settings: Settings) -> int:
     Raises:
         InitscopeError: If the file is refused or the search cannot be done.
     """
-    progress = _Progress()
+    line = Line()
     try:
-        report = find_seeds(asked.path, settings, full=asked.full, on_progress=progress.show)
+        report = find_seeds(
+            asked.path, settings, full=asked.full, on_progress=lambda step: line.show(_said(step))
+        )
     finally:
-        progress.clear()
+        line.clear()
     if asked.json:
         sys.stdout.buffer.write(document(report) + b"\n")
     else:
@@ -71,7 +73,7 @@ def table(report: SeedReport) -> str:
 
 
 def _head(report: SeedReport) -> list[str]:
-    lines = [_headline(report), f"  {_plain(report.name)} · {report.format}"]
+    lines = [_headline(report), f"  {plain(report.name)} · {report.format}"]
     for found in report.seeds[1:]:
         drawn = counted(len(found.order), "more tensor")
         lines.append(f"  torch.manual_seed({found.seed}) drew {drawn}")
@@ -131,31 +133,9 @@ def _law(row: SeedRow) -> str:
 
 
 def _name(row: SeedRow) -> str:
-    name = _plain(f"{row.group}: {row.name}" if row.group else row.name)
-    if len(name) <= LONGEST_NAME:
-        return name
-    half = LONGEST_NAME // 2 - 1
-    return f"{name[:half]}…{name[-half:]}"
+    return plain_name(f"{row.group}: {row.name}" if row.group else row.name)
 
 
-def _plain(text: str) -> str:
-    """Hostile text without what would move a terminal's cursor or turn its lines around."""
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
-class _Progress:
-    """A line on stderr that is written over; nothing where nobody watches."""
-
-    def __init__(self) -> None:
-        self._watched = sys.stderr.isatty()
-
-    def show(self, step: Step) -> None:
-        if self._watched and step.step in STEPS:
-            count = f"{step.done:,} of {step.total:,} " if step.total > 1 else ""
-            sys.stderr.write(f"\r{count}{STEPS[step.step]}\x1b[K")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._watched:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+def _said(step: Step) -> str:
+    count = f"{step.done:,} of {step.total:,} " if step.total > 1 else ""
+    return f"{count}{STEPS[step.step]}" if step.step in STEPS else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from app.cli.terminal import plain, plain_name
 from app.core.report import Finding, Overview, Sign, TensorRow
+from app.core.wording import counted
 
 SIGNS: dict[Sign, str] = {
     "as_expected": "✓",
@@ -12,18 +14,17 @@ SIGNS: dict[Sign, str] = {
     "not_judged": "–",
 }
 HEADINGS = ("", "tensor", "shape", "scheme", "std ÷ default")
-LONGEST_NAME = 60  # characters; the middle of a longer one is left out
 
 
 def table(report: Overview) -> str:
     """The headline, the findings and one line for each tensor."""
     source, summary = report.source, report.summary
     head = [
-        f"{SIGNS[summary.status]} {_plain(summary.headline)}",
-        f"  {_plain(source.name)} · {source.format} · {source.bytes:,} bytes",
-        f"  {summary.tensors:,} tensors · {summary.parameters:,} parameters"
+        f"{SIGNS[summary.status]} {plain(summary.headline)}",
+        f"  {plain(source.name)} · {source.format} · {source.bytes:,} bytes",
+        f"  {counted(summary.tensors, 'tensor')} · {counted(summary.parameters, 'parameter')}"
         f" · {summary.buffers:,} values in buffers",
-        *(f"  {_plain(note)}" for note in summary.format_notes),
+        *(f"  {plain(note)}" for note in summary.format_notes),
     ]
     findings = [_finding(finding) for finding in report.findings]
     rows = [HEADINGS, *(_row(tensor) for tensor in report.rows)]
@@ -37,26 +38,14 @@ def table(report: Overview) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    return f"{finding.level}: {_plain(finding.message)}"
+    return f"{finding.level}: {plain(finding.message)}"
 
 
 def _row(tensor: TensorRow) -> tuple[str, ...]:
     shape = "×".join(str(size) for size in tensor.shape) or "scalar"
-    return (SIGNS[tensor.sign], _name(tensor), shape, _plain(tensor.scheme_name), _ratio(tensor))
-
-
-def _name(tensor: TensorRow) -> str:
-    name = _plain(f"{tensor.group}: {tensor.name}" if tensor.group else tensor.name)
-    if len(name) <= LONGEST_NAME:
-        return name
-    half = LONGEST_NAME // 2 - 1
-    return f"{name[:half]}…{name[-half:]}"
+    name = plain_name(f"{tensor.group}: {tensor.name}" if tensor.group else tensor.name)
+    return (SIGNS[tensor.sign], name, shape, plain(tensor.scheme_name), _ratio(tensor))
 
 
 def _ratio(tensor: TensorRow) -> str:
     return "" if tensor.std_ratio is None else f"{tensor.std_ratio:.4g}"
-
-
-def _plain(text: str) -> str:
-    """Hostile text without what would move a terminal's cursor or turn its lines around."""
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -49,6 +49,7 @@ WEIGHT_ROLES = frozenset(
         "weight_hr",
     }
 )
+TABLES = frozenset({"embedding", "position", "token"})  # parts that are looked up, not multiplied
 BIAS_ROLES = frozenset({"bias", "in_proj_bias", "bias_ih", "bias_hh"})
 STATE_ROLES = frozenset(
     {

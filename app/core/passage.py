@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from app.core.expectations import departure, misleading_mean
 from app.core.propagation import Series, Verdict
 from app.core.report import Level
 from app.core.trends import factor_per_layer
@@ -16,11 +17,12 @@ __all__ = ["LOST", "comparison", "verdict_of"]
 _RANK: Final[dict[Level, int]] = {"problem": 0, "warning": 1, "info": 2}
 
 
-def verdict_of(series: Series) -> Verdict | None:
+def verdict_of(series: Series, *, seeds: int = 1) -> Verdict | None:
     """What a series means, in one sentence, with what else it shows below.
 
     Args:
         series: With its layers in order; its own verdict is not looked at.
+        seeds: Networks behind its medians, for what theory expects of them.
 
     Returns:
         None of a series without layers.
@@ -33,6 +35,9 @@ def verdict_of(series: Series) -> Verdict | None:
     found = [broken] if broken else []
     found += [remark for check in checks if (remark := check(passage)) is not None]
     found = sorted(found, key=lambda remark: _RANK[remark.level]) or [_steady(passage)]
+    expected = () if broken else (departure(passage, seeds=seeds), misleading_mean(passage))
+    beside = [remark for remark in expected if remark is not None]
+    found += beside
     first, others = found[0], found[1:]
     lines = ([first.below] if first.below else []) + [_line(other) for other in others]
     return Verdict(
@@ -43,6 +48,7 @@ def verdict_of(series: Series) -> Verdict | None:
         limit=first.limit,
         source=first.source,
         lines=tuple(lines),
+        theory=tuple(_line(remark) for remark in beside),
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from app.core.plans import CHECKPOINT as CHECKPOINT
+from app.core.plans import Plan
 from app.core.report import Level
 
 SCHEMA = "initscope.propagation/1"
 
 InputLaw: TypeAlias = Literal["normal", "uniform01", "file"]
 Mode: TypeAlias = Literal["train", "eval"]
-CHECKPOINT = "checkpoint"  # the series of the file's own weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Order:
     activation: str | None = None  # takes the place of every activation, by its torch.nn class
     device: str = "auto"  # "auto", "cpu", "cuda"
     backward: bool = True  # also the gradients; they take the memory of a few blocks more
+    plan: Plan | None = None  # also a series of the network changed so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +128,14 @@ class Verdict:
     limit: float | None = None
     source: str = ""
     lines: tuple[str, ...] = ()  # what else was found, worst first
+    theory: tuple[str, ...] = ()  # of the lines, those on what theory expects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """One set of weights carried through the network."""
 
-    scheme: str  # id of the catalogue, or "checkpoint"
+    scheme: str  # id of the catalogue, "checkpoint", or "plan"
     name: str  # as a person reads it
     layers: tuple[Layer, ...]
     verdict: Verdict | None
@@ -157,3 +160,4 @@ class PropagationReport:
     seconds: float | None = None
     peak_bytes: int | None = None  # largest memory of the pass
     join: dict[str, tuple[str, ...]] = field(default_factory=dict)  # missing, unused, differ
+    plan: Plan | None = None  # of the series "plan"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from app.core.blocks import Block, blocks
@@ -14,14 +14,13 @@ from app.core.defaults import default_law
 from app.core.distributions import Constant, Distribution, Normal
 from app.core.fans import Fans, fans
 from app.core.graph import Graph, Parameter
-from app.core.layers import EMBEDDING, STATE_ROLES, WEIGHT_ROLES
+from app.core.layers import EMBEDDING, STATE_ROLES, TABLES, WEIGHT_ROLES
 from app.core.scales import applies, distribution
 from app.core.schemes import default_distribution
 from app.core.wording import counted, listed
 from app.errors import Invalid
 
 DEFAULT = "torch_default"
-_TABLES = frozenset({"embedding", "position", "token"})  # parts that are looked up, not multiplied
 _FRESH = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 _UNKNOWN_STD = 0.02  # of bare matrices and tokens, as vision transformers draw theirs
 
@@ -36,6 +35,7 @@ class Recipe:
     laws: dict[str, Distribution]
     packed: dict[str, tuple[tuple[Block, Distribution], ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    factors: dict[str, float] = field(default_factory=dict)  # times the values of the file
 
 
 @dataclass(slots=True)
@@ -50,7 +50,9 @@ class _Told:
     kept: list[str] = field(default_factory=list)
 
 
-def recipe(graph: Graph, scheme_id: str) -> Recipe:
+def recipe(
+    graph: Graph, scheme_id: str, *, only: Collection[str] | None = None, chosen: bool = False
+) -> Recipe:
     """The law of every parameter of a network under a scheme.
 
     The scheme draws the weights of the kinds that it is for. Biases, norms, embeddings and other
@@ -59,6 +61,9 @@ def recipe(graph: Graph, scheme_id: str) -> Recipe:
     Args:
         graph: The network.
         scheme_id: Of the catalogue.
+        only: Names of the parameters that are asked for; None: all.
+        chosen: Whether the scheme was chosen for them: it then draws embeddings and the scales of
+            norms as well, where it can.
 
     Raises:
         Invalid: If the catalogue has no such scheme.
@@ -70,37 +75,42 @@ def recipe(graph: Graph, scheme_id: str) -> Recipe:
     laws: dict[str, Distribution] = {}
     packed: dict[str, tuple[tuple[Block, Distribution], ...]] = {}
     for parameter in graph.parameters:
+        if only is not None and parameter.name not in only:
+            continue
         placed = _placed(parameter, context)
-        parts = _packed(scheme, placed)
-        law = None if parts else _law(scheme, placed, told)
+        site = site_of(placed.facts, placed.shape)
+        parts = _packed(scheme, placed, site)
+        law = None if parts else _law(scheme, placed, site, told, chosen=chosen)
         if parts:
             packed[parameter.name] = parts
             told.packed.append(parameter.name)
             told.scheme.append(parameter.name)
         elif law is not None:
             laws[parameter.name] = law
-    return Recipe(laws=laws, packed=packed, notes=_notes(scheme, told))
+    return Recipe(laws=laws, packed=packed, notes=_notes(scheme, told, whole=only is None))
 
 
-def _context(graph: Graph) -> ModelContext:
-    return model_context([_named(p) for p in graph.parameters if p.learned])
+def _context(graph: Graph) -> ModelContext | None:
+    """What the names tell of the model; None where every parameter has been told already."""
+    if all("parts" in one.facts.attributes for one in graph.parameters if one.learned):
+        return None
+    return model_context([named(p) for p in graph.parameters if p.learned])
 
 
-def _named(parameter: Parameter) -> Named:
+def named(parameter: Parameter) -> Named:
+    """The parameter as its model's names are read."""
     path = parameter.facts.module
     leaf = parameter.name.removeprefix(f"{path}.") if path else parameter.name
     return Named(path=path, leaf=leaf, shape=parameter.shape)
 
 
-def _placed(parameter: Parameter, context: ModelContext) -> Parameter:
+def _placed(parameter: Parameter, context: ModelContext | None) -> Parameter:
     """The parameter with its place in the model among its attributes."""
-    around = context.attributes(_named(parameter))
+    if context is None:
+        return parameter
+    around = context.attributes(named(parameter))
     attributes = around | parameter.facts.attributes
     return replace(parameter, facts=replace(parameter.facts, attributes=attributes))
-
-
-def _site(parameter: Parameter) -> Site:
-    return site_of(parameter.facts, parameter.shape)
 
 
 def _fans(parameter: Parameter) -> Fans | None:
@@ -111,25 +121,29 @@ def _fans(parameter: Parameter) -> Fans | None:
 
 
 def _is_table(parameter: Parameter, site: Site) -> bool:
-    return parameter.facts.kind in EMBEDDING or bool(site.parts & _TABLES)
+    return parameter.facts.kind in EMBEDDING or bool(site.parts & TABLES)
 
 
-def _meant(scheme: Scheme, parameter: Parameter, site: Site) -> bool:
-    """Whether a scheme is for such a parameter."""
+def _meant(scheme: Scheme, parameter: Parameter, site: Site, *, chosen: bool = False) -> bool:
+    """Whether a scheme is for such a parameter, or was chosen for it and can draw it."""
     if not parameter.learned or scheme.id == DEFAULT:
         return False
+    if chosen and parameter.facts.role in WEIGHT_ROLES | {"norm_weight"}:
+        return applies(scheme, site)
     if scheme.parts and scheme.parts <= {"vector", "scalar"}:
         return "scale" in site.parts and applies(scheme, site)
     if parameter.facts.role not in WEIGHT_ROLES or len(parameter.shape) < 2:
         return False
-    if _is_table(parameter, site) and not scheme.parts & site.parts & _TABLES:
+    if _is_table(parameter, site) and not scheme.parts & site.parts & TABLES:
         return False
     return applies(scheme, site)
 
 
-def _packed(scheme: Scheme, parameter: Parameter) -> tuple[tuple[Block, Distribution], ...]:
+def _packed(
+    scheme: Scheme, parameter: Parameter, site: Site
+) -> tuple[tuple[Block, Distribution], ...]:
     """A law for each block of a packed weight, where it is not the law of the whole."""
-    site, shape = _site(parameter), parameter.shape
+    shape = parameter.shape
     if len(shape) != 2 or not _meant(scheme, parameter, site):
         return ()
     whole = distribution(scheme, fans=_fans(parameter), shape=shape, site=site)
@@ -143,10 +157,11 @@ def _packed(scheme: Scheme, parameter: Parameter) -> tuple[tuple[Block, Distribu
     return laws
 
 
-def _law(scheme: Scheme, parameter: Parameter, told: _Told) -> Distribution | None:
+def _law(
+    scheme: Scheme, parameter: Parameter, site: Site, told: _Told, *, chosen: bool
+) -> Distribution | None:
     """The one law of a whole parameter, or None where its file's values stay."""
-    site = _site(parameter)
-    if _meant(scheme, parameter, site):
+    if _meant(scheme, parameter, site, chosen=chosen):
         law = distribution(scheme, fans=_fans(parameter), shape=parameter.shape, site=site)
         if law is not None:
             told.scheme.append(parameter.name)
@@ -196,16 +211,16 @@ def _default(parameter: Parameter, site: Site, told: _Told) -> Distribution | No
         told.kept.append(parameter.name)
         return None
     told.guessed.append(parameter.name)
-    if len(parameter.shape) >= 2 or site.parts & _TABLES:
+    if len(parameter.shape) >= 2 or site.parts & TABLES:
         return Normal(std=_UNKNOWN_STD)
     bias = parameter.facts.role in {"bias", "in_proj_bias", "bias_ih", "bias_hh"}
     return Constant(value=0.0 if bias else 1.0)
 
 
-def _notes(scheme: Scheme, told: _Told) -> tuple[str, ...]:
+def _notes(scheme: Scheme, told: _Told, *, whole: bool) -> tuple[str, ...]:
     found: list[str] = []
     if scheme.id != DEFAULT:
-        found += _about_scheme(scheme, told)
+        found += _about_scheme(scheme, told, whole=whole)
     if told.packed:
         found.append(f"drawn block by block: {listed(told.packed)}")
     if told.guessed:
@@ -218,11 +233,12 @@ def _notes(scheme: Scheme, told: _Told) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _about_scheme(scheme: Scheme, told: _Told) -> list[str]:
+def _about_scheme(scheme: Scheme, told: _Told, *, whole: bool) -> list[str]:
+    found = [f"{line}: {name}" for line, name in sorted(told.companion)]
     if not told.scheme:
-        reason = f"the network has no weight that {scheme.name} is for"
-        return [f"{reason}: all parameters keep torch's default"]
-    found = [f"{line}: {name}" for line, name in _said(told)]
+        none = f"the network has no weight that {scheme.name} is for: all parameters keep"
+        rest = f"{scheme.name} is for none of the parameters that are left to it: they keep"
+        return [*found, f"{none if whole and not found else rest} torch's default"]
     if told.default:
         found.append(
             f"{scheme.name} draws {counted(len(told.scheme), 'weight')}; torch's default "
@@ -231,7 +247,3 @@ def _about_scheme(scheme: Scheme, told: _Told) -> list[str]:
     if scheme.any_gain:
         found.append("the gain that data would set is 1 here")
     return found
-
-
-def _said(told: _Told) -> Sequence[tuple[str, str]]:
-    return sorted(told.companion)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from app.errors import DiskFull, InitscopeError
+from app import logs
+from app.errors import DatabaseAway, DiskFull, InitscopeError
 from app.store.reserve import Reserve, is_full
 
 log = logging.getLogger(__name__)
@@ -24,9 +26,16 @@ class Edge:
         self._carried: set[str] = set()
 
     async def told(self, work: Awaitable[Outcome]) -> Outcome:
-        """What `work` came to; on a full disk the reserve makes room to keep it."""
+        """What `work` came to; on a full disk the reserve makes room to keep it.
+
+        Where the database went away nothing can be told: the process ends, and whoever starts
+        next takes the job up.
+        """
         try:
             return await work
+        except DatabaseAway:
+            log.error("The database went away in the middle of a job, so this worker ends")  # noqa: TRY400
+            os._exit(1)
         except InitscopeError as refusal:
             if isinstance(refusal, DiskFull):
                 await self._make_room()
@@ -43,7 +52,8 @@ class Edge:
         """While the block runs this process has the job in hand."""
         self._carried.add(job or "")
         try:
-            yield
+            with logs.carrying(job or ""):
+                yield
         finally:
             self._carried.discard(job or "")
 

@@ -30,6 +30,7 @@ ANALYSIS: Final = "analysis"  # workflow names
 PART: Final = "part"
 SEED: Final = "seed"
 PROPAGATION: Final = "propagation"
+COMPARISON: Final = "comparison"
 
 
 def prepare(settings: Settings) -> None:

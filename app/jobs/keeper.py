@@ -7,8 +7,8 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, WorkflowStatus
@@ -22,6 +22,7 @@ from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.facts import Run
 from app.store.reserve import Reserve
+from app.store.retention import Retention
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
@@ -29,7 +30,9 @@ log = logging.getLogger(__name__)
 
 LOST_SECONDS = 30.0  # far longer than a job takes to begin or to have its end written
 # Workflows that run inside of Edge.carrying.
-CARRIED = frozenset({engine.ANALYSIS, engine.PART, engine.SEED, engine.PROPAGATION})
+CARRIED = frozenset(
+    {engine.ANALYSIS, engine.PART, engine.SEED, engine.PROPAGATION, engine.COMPARISON}
+)
 KEPT = timedelta(hours=1)  # what DBOS wrote of an ended job, for a look at what went wrong
 FILES_KEPT = timedelta(days=1)  # for an analysis to be asked of them
 SWEPT_AT_ONCE = 200
@@ -44,17 +47,28 @@ class Keeper:
         attempts: Attempts,
         seeds: Seeds,
         *,
-        folder: Path,
         slot: slots.Slot,
         edge: Edge,
+        patience: float,
     ) -> None:
+        """A keeper for one worker.
+
+        Args:
+            client: Of the queue.
+            attempts: The worker's side of the store.
+            seeds: Searches.
+            slot: The worker's own name.
+            edge: That knows which jobs are in hand.
+            patience: Seconds of silence after which a worker elsewhere counts as gone.
+        """
         self._client = client
         self._attempts = attempts
         self._seeds = seeds
-        self._folder = folder
+        self._folder = slot.folder
         self._slot = slot
         self._edge = edge
-        self._reserve = Reserve(folder.parent)
+        self._patience = patience
+        self._reserve = Reserve(slot.folder.parent)
         self._missed: dict[str, float] = {}  # own jobs that nobody carries, and since when
 
     async def look(self) -> None:
@@ -72,13 +86,19 @@ class Keeper:
             status="PENDING", app_version=engine.VERSION, load_input=False, load_output=False
         )
         self._miss([one for one in pending if one.executor_id == self._slot.name])
-        names = {one.executor_id or "" for one in pending} - {self._slot.name}
-        for name in sorted(name for name in names if self._slot.is_neighbour(name)):
-            with slots.held_if_dead(self._folder, name) as dead:
-                if dead:
+        names = {one.executor_id or "" for one in pending} - {self._slot.name, ""}
+        for name in sorted(names):
+            with self._if_gone(name) as gone:
+                if gone:
                     log.warning("Worker %s is gone; its jobs go on elsewhere", name)
                     # Public resume_workflows would forget the attempts and the queue.
                     await asyncio.to_thread(DBOS._recover_pending_workflows, [name])
+
+    def _if_gone(self, name: str) -> AbstractContextManager[bool]:
+        """A lock tells of this machine's workers, the time since their last beat of all others."""
+        if self._slot.is_neighbour(name):
+            return slots.held_if_dead(self._folder, name)
+        return slots.buried_if_silent(self._folder, name, seconds=self._patience)
 
     def _miss(self, own: Sequence[WorkflowStatus]) -> None:
         now = time.monotonic()
@@ -118,7 +138,7 @@ class Keeper:
         """Delete what the queue wrote of jobs that ended a while ago; reports stay."""
         before = (datetime.now(UTC) - KEPT).isoformat()
         old = await self._client.list_workflows_async(
-            name=[engine.ANALYSIS, engine.SEED, engine.PROPAGATION],
+            name=[engine.ANALYSIS, engine.SEED, engine.PROPAGATION, engine.COMPARISON],
             status=list(ENDED),
             completed_before=before,
             load_input=False,
@@ -131,6 +151,15 @@ class Keeper:
 
     def _enqueue(self, connection: sa.Connection, run: Run) -> None:
         enqueue(self._client, connection, run)
+
+
+async def tidy_reports(retention: Retention, *, keep_days: int) -> None:
+    """Remove the reports whose time is over; 0 keeps them for ever."""
+    if not keep_days:
+        return
+    gone = await retention.sweep(before=datetime.now(UTC) - timedelta(days=keep_days))
+    if gone:
+        log.info("Removed %d reports that were kept for %d days", gone, keep_days)
 
 
 async def tidy_blobs(runs: Runs, blobs: Blobs) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
 from app.core.checkpoint import StoredTensor
 from app.core.graph import Graph, Inventory
+from app.core.meanfield.step import WeightMoments
 from app.core.operators import WEIGHT_ARGUMENT
+from app.core.plans import CHECKPOINT
 from app.core.propagation import SCHEMA, Architecture, Order, PropagationReport, Series
 from app.errors import CannotRun
 
 Where: TypeAlias = Literal["network", "weights"]
 MOST_CHARACTERS: Final = 1000  # of a headline
 NO_WEIGHTS: Final = "no file holds weights that fit the network, so there is no such series"
+NOTHING_KEPT: Final = (
+    "its plan keeps the file's own weights, but no file holds any that fit it; choose a scheme "
+    "as the plan's base, or give a checkpoint."
+)
 NO_GPU: Final = "no GPU worker is alive: measured on the CPU"
 
 
@@ -57,6 +63,7 @@ class Measured:
     peak_bytes: int
     seconds: float
     inputs: int  # of each network
+    moments: dict[str, WeightMoments] = field(default_factory=dict)  # of the file's own values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +93,15 @@ def feasible(order: Order, parcel: Parcel) -> Order:
     """The order, without the series of given weights where no file holds any that fit.
 
     Raises:
-        CannotRun: If nothing is left to measure.
+        CannotRun: If nothing is left to measure, or the plan keeps weights that there are none of.
     """
-    if not order.checkpoint or parcel.has_weights:
+    if parcel.has_weights:
         return order
-    if not order.schemes:
+    if order.plan is not None and order.plan.base == CHECKPOINT:
+        raise CannotRun(reason=NOTHING_KEPT)
+    if not order.checkpoint:
+        return order
+    if not order.schemes and order.plan is None:
         raise CannotRun(reason="its weights were ordered, but no file holds any that fit it.")
     return replace(order, checkpoint=False)
 
@@ -122,6 +133,7 @@ def report_of(
         seconds=measured.seconds,
         peak_bytes=measured.peak_bytes,
         join=parcel.join,
+        plan=order.plan,
     )
 
 

@@ -98,7 +98,9 @@ class Propagator:
         subject = Subject(id=found.network, name=found.name, inputs=found.inputs)
         notes = self._notes(found, parcel)
         report = report_of(subject, found.order, parcel, measured, notes=notes)
-        if not await self.propagations.finish(found.job, report, headline=headline_of(report)):
+        if not await self.propagations.finish(
+            found.job, report, headline=headline_of(report), moments=measured.moments
+        ):
             raise Cancelled
 
     def _notes(self, found: Propagation, parcel: Parcel) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 from app.core.graph import Argument, Atom, Graph, Node, Value
+from app.core.plans import PLAN
 from app.core.propagation import CHECKPOINT, Order
 
 Queue: TypeAlias = Literal["cpu", "gpu"]
@@ -22,13 +23,15 @@ def multiply_adds(graph: Graph, order: Order) -> float:
     Counts products with weights and of activations with each other; all else is little beside.
     """
     batches = 1.0 if graph.fixed_batch else order.batch / max(graph.batch, 1)
-    networks = len(order.schemes) * order.seeds + order.checkpoint
+    drawn = len(order.schemes) + (order.plan is not None)
+    networks = drawn * order.seeds + order.checkpoint
     return PASSES * networks * batches * _pass(graph)
 
 
 def series_of(order: Order) -> tuple[str, ...]:
-    """The ids of an order's series, the given weights first."""
-    return (*([CHECKPOINT] if order.checkpoint else []), *order.schemes)
+    """The ids of an order's series, the given weights first and the plan last."""
+    first = (CHECKPOINT,) if order.checkpoint else ()
+    return (*first, *order.schemes, *(() if order.plan is None else (PLAN,)))
 
 
 def queue_of(work: float, order: Order, *, least: float, gpu_alive: bool) -> Queue:

@@ -13,6 +13,7 @@ from dbos import DBOSClient
 from app.config import Settings
 from app.errors import DiskFull, NoGpuWorker, NotFound
 from app.jobs import engine, slots
+from app.jobs.slots import Sign
 from app.store.blobs import Blobs
 from app.store.facts import Propagation, Run, SeedSearch
 from app.store.propagations import Asked, Propagations
@@ -184,6 +185,11 @@ class Submitter:
         return await asyncio.to_thread(
             slots.alive, folder, within_seconds=self.patience_seconds, queue=queue
         )
+
+    async def workers(self) -> tuple[Sign, ...]:
+        """The workers that gave a sign of life lately, wherever they are."""
+        folder = self._settings.data_dir / slots.FOLDER
+        return await asyncio.to_thread(slots.signs, folder, within_seconds=self.patience_seconds)
 
     @property
     def patience_seconds(self) -> float:

@@ -76,6 +76,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         f"INITSCOPE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()
+        if value is not None
     }
 
 

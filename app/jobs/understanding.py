@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
+
+import numpy as np
 
 from app.architecture.exported import read_exported
 from app.architecture.joining import join
@@ -14,18 +17,20 @@ from app.architecture.pickled import recorded
 from app.architecture.suggestion import suggested
 from app.architecture.understanding import understand
 from app.core.checkpoint import Checkpoint, StoredTensor
-from app.core.graph import Graph, Inventory, Join
+from app.core.graph import Constant, Graph, Inventory, Join
 from app.errors import NotANetwork, TooLarge
 from app.jobs.networks import GRAPH, Parcel, Place, Where
 from app.readers.batches import read_batch
 from app.readers.checkpoints import open_checkpoint
-from app.readers.mapped import Mapped
+from app.readers.mapped import Mapped, values
 from app.readers.naming import describe
 from app.readers.pt2 import is_pt2, open_pt2
 from app.readers.signatures import sniff
 from app.readers.zip_directory import read_directory
 
 MOST_LISTED: Final = 1000  # names of tensors that do not fit
+MOST_NUMBERS: Final = 2**18  # of all constants that are told with their network
+NARROW: Final = ("bfloat16", "float8")  # dtypes that numpy has no form of
 HEAD_BYTES: Final = 512
 BINARY: Final = (b"L1195470371460",)  # torch's oldest pickles begin with printable bytes
 
@@ -64,8 +69,46 @@ def understand_network(descriptor: int, arguments: dict[str, Any], _progress: Te
     if checkpoint is not None and joined is not None:
         places |= _joined(read.network, checkpoint, joined, file="weights")
     return Parcel(
-        network=read.network, places=places, inputs=batch, join=_told(joined), notes=_notes(joined)
+        network=_with_constants(read.network, places, descriptor),
+        places=places,
+        inputs=batch,
+        join=_told(joined),
+        notes=_notes(joined),
     )
+
+
+def _with_constants(graph: Graph, places: dict[str, Place], descriptor: int) -> Graph:
+    """The network with the numbers of its small constants in it: theory asks for masks and angles.
+
+    Those of a dtype that numpy has no form of, or with numbers that JSON has none for, stay in the
+    file.
+    """
+    left = MOST_NUMBERS
+    found: list[Constant] = []
+    with Mapped(descriptor) as mapped:
+        for one in graph.constants:
+            place = places.get(one.value)
+            count = math.prod(one.shape)
+            if (
+                place is not None
+                and place.file == "network"
+                and one.values is None
+                and count < left
+            ):
+                told = _numbers(mapped, place.tensor)
+                left -= 0 if told is None else count
+                one = one if told is None else replace(one, values=told)
+            found.append(one)
+    return replace(graph, constants=tuple(found))
+
+
+def _numbers(mapped: Mapped, tensor: StoredTensor) -> tuple[bool | int | float, ...] | None:
+    stored = values(mapped, tensor)
+    if tensor.dtype.startswith(NARROW) or stored.dtype.kind not in "biuf":
+        return None
+    if not np.isfinite(stored).all():
+        return None
+    return tuple(stored.ravel().tolist())
 
 
 def read_network(descriptor: int) -> Read:

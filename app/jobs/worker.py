@@ -15,17 +15,22 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from dbos import DBOS
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import logs
 from app.config import Settings
-from app.errors import DiskFull
+from app.errors import DatabaseAway, DiskFull
 from app.jobs import engine, slots
+from app.jobs.comparer import Comparer
+from app.jobs.contrasting import register_comparison
 from app.jobs.desk import Desk
 from app.jobs.edge import Edge
 from app.jobs.extra import require_worker_extra
 from app.jobs.flows import register_propagation
-from app.jobs.keeper import Keeper, tidy_blobs
+from app.jobs.keeper import Keeper, tidy_blobs, tidy_reports
 from app.jobs.propagating import Propagator
 from app.jobs.seeking import Seeker
 from app.jobs.tending import Tender
@@ -34,8 +39,11 @@ from app.readers import sandbox
 from app.store import database
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
+from app.store.comparisons import Comparisons
+from app.store.database import is_away
 from app.store.propagations import Propagations
 from app.store.reserve import Reserve, is_full
+from app.store.retention import Retention
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 
@@ -58,51 +66,86 @@ async def work(settings: Settings, *, queue: str = "cpu", device: str = "cpu") -
     await asyncio.to_thread(engine.prepare, settings)
     folder = settings.data_dir / slots.FOLDER
     slot = slots.claim(folder, slots.place(settings, queue=queue))
+    logs.configure(settings.log, secrets=settings.secrets, worker=slot.name)
+    signal.signal(signal.SIGTERM, lambda *_: _leave(slot))
     tables, edge = database.connect(settings), Edge(Reserve(settings.data_dir))
     attempts, seeds, propagations = Attempts(tables), Seeds(tables), Propagations(tables)
     blobs = Blobs(settings.data_dir / "blobs")
-    await asyncio.to_thread(_see_walls)
+    slot.tell(device=device, missing_walls=await asyncio.to_thread(_missing_walls))
     desk, seeker = Desk(settings, attempts, blobs), Seeker(settings, seeds, blobs)
     propagator = Propagator(settings, propagations, blobs, device=device, queue=queue)
+    comparer = Comparer(settings, Comparisons(tables), blobs)
     turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
 
     def register_all() -> None:
         register(desk, seeker, edge, turn)
         register_propagation(propagator, turn, edge)
+        register_comparison(comparer, turn, edge)
 
     await _launch(settings, register_all, executor=slot.name, queue=queue)
-    tender = Tender(engine.client(settings), propagations, settings)
-    keeper = Keeper(engine.client(settings), attempts, seeds, folder=folder, slot=slot, edge=edge)
-    await _tend(keeper, tender, Runs(tables), blobs, seconds=settings.heartbeat_seconds)
+    client = engine.client(settings)
+    tender = Tender(client, propagations, settings)
+    patience = slots.patience_seconds(settings)
+    keeper = Keeper(client, attempts, seeds, slot=slot, edge=edge, patience=patience)
+
+    async def look() -> None:
+        await _look(tender.look())
+        await _look(comparer.look(client))
+
+    await _tend(
+        keeper, look, partial(_tidy, settings, tables, blobs), seconds=settings.heartbeat_seconds
+    )
     log.error("A job got lost, so this worker ends; the next one takes the job up")
     os._exit(1)
 
 
-def _see_walls() -> None:
-    """Start the first child, which loads slowly, and say which walls stand around it."""
+def _leave(slot: slots.Slot) -> None:
+    """End in order: what is in hand goes back to the queue."""
+    slot.leave()
+    os._exit(0)
+
+
+def _missing_walls() -> list[str]:
+    """Start the first child, which loads slowly, and say which walls do not stand around it."""
     missing = [wall for wall, stands in sandbox.strength().items() if not stands]
     if missing:
         log.warning("This machine's sandbox lacks: %s", ", ".join(missing))
+    return missing
 
 
 async def _tend(
-    keeper: Keeper, tender: Tender, runs: Runs, blobs: Blobs, *, seconds: float
+    keeper: Keeper,
+    look: Callable[[], Awaitable[None]],
+    tidy: Callable[[], Awaitable[None]],
+    *,
+    seconds: float,
 ) -> None:
     """Look after the queue until a job got lost."""
     tidied = -math.inf
     while not keeper.lost:
         await _look(keeper.look())
-        await _look(tender.look())
+        await look()
         if time.monotonic() - tidied > TIDY_SECONDS:
-            await _look(tidy_blobs(runs, blobs))
+            await tidy()
             tidied = time.monotonic()
         await asyncio.sleep(seconds)
+
+
+async def _tidy(settings: Settings, tables: AsyncEngine, blobs: Blobs) -> None:
+    await _look(tidy_reports(Retention(tables), keep_days=settings.keep_days))
+    await _look(tidy_blobs(Runs(tables), blobs))
 
 
 async def _look(work: Awaitable[None]) -> None:
     try:
         await work
+    except slots.NameLost:
+        log.error("This worker was taken for dead, so it ends; others have its jobs")  # noqa: TRY400
+        os._exit(1)
     except Exception as failure:
+        if is_away(failure) or isinstance(failure, DatabaseAway):
+            log.warning("The database does not answer, so the queue is not looked after")
+            return
         if is_full(failure) or isinstance(failure, DiskFull):
             log.warning("The disk is full, so the queue is not looked after")
             return
@@ -135,7 +178,7 @@ def main(settings: Settings, *, with_parent: bool, queue: str = "cpu", device: s
         queue: As of `work`.
         device: As of `work`.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure(settings.log, secrets=settings.secrets)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     if with_parent:

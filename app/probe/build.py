@@ -28,7 +28,7 @@ class Origin(Protocol):
 
 
 class Fresh:
-    """Draws of a scheme; what it has no law for comes from the file."""
+    """Draws of a recipe; what it has no law for comes from the file, times its factor."""
 
     def __init__(self, recipe: Recipe, load: Load | None) -> None:
         self._recipe = recipe
@@ -41,9 +41,11 @@ class Fresh:
         if packed is not None:
             return draw_blocks(packed, shape, stream(seed, name))
         law = self._recipe.laws.get(name)
-        if law is None:
-            return _loaded(parameter, self._load)
-        return draw(law, shape, stream(seed, name))
+        if law is not None:
+            return draw(law, shape, stream(seed, name))
+        kept = _loaded(parameter, self._load)
+        factor = self._recipe.factors.get(name)
+        return kept if factor is None else kept * factor
 
 
 class Given:

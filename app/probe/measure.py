@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.core.catalogue import BY_ID
 from app.core.compiled import prepare
 from app.core.graph import Graph
+from app.core.meanfield.step import WeightMoments
 from app.core.passage import verdict_of
 from app.core.propagation import CHECKPOINT, Order, Series
-from app.core.recipes import recipe
-from app.errors import CannotRun, Invalid
+from app.errors import Invalid
 from app.probe import inputs
-from app.probe.build import Fresh, Given, Load, Network
+from app.probe.build import Load, Network
 from app.probe.course import Course, Gradients
 from app.probe.device import arithmetic, chosen, memory, text
 from app.probe.dryrun import Plan, dry_run
-from app.probe.expected import Moments, drawn_moments, given_moments, with_theory
+from app.probe.expected import with_theory
 from app.probe.interpreter import Environment, Setting, steps, torch_dtype
 from app.probe.ledger import Ledger
 from app.probe.passes import run_network
 from app.probe.records import Record, layers, parameter_gradients
+from app.probe.sources import Own, Part, Source, parts_of
 from app.probe.statistics import Counter
 from app.probe.watches import watches
 
-CHECKPOINT_NAME = "Your weights"
 Progress = Callable[[int, int], None]
 
 
@@ -39,12 +37,13 @@ Progress = Callable[[int, int], None]
 class Measurement:
     """What was measured, and how it ran."""
 
-    series: tuple[Series, ...]  # the checkpoint's first, then as ordered
+    series: tuple[Series, ...]  # the checkpoint's first, then as ordered, the plan's last
     notes: tuple[str, ...]
     device: str  # "cpu", "cuda:0 (…)"
     peak_bytes: int  # largest memory of the tensors of a pass
     seconds: float
     inputs: int  # of each network
+    moments: dict[str, WeightMoments] = field(default_factory=dict)  # of the file's own values
 
 
 @dataclass(slots=True)
@@ -72,11 +71,11 @@ class _Session:
     plan: Plan
     order: Order
     setting: Setting
-    load: Load | None
-    batch_file: NDArray[np.generic] | None
     ledger: Ledger
     counter: Counter
-    tick: Callable[[], None]
+    load: Load | None = None
+    batch_file: NDArray[np.generic] | None = None
+    tick: Callable[[], None] = lambda: None
 
 
 def measure(  # noqa: PLR0913 # one order, what it runs on, and where it runs
@@ -111,26 +110,31 @@ def measure(  # noqa: PLR0913 # one order, what it runs on, and where it runs
     prepare()
     where = chosen(device)
     rows = _checked_file(batch_file, graph, order)
-    plan = dry_run(
-        graph,
-        order,
-        memory_bytes=memory(where, memory_bytes),
-        given=None if rows is None else len(rows),
-    )
-    wanted = _wanted(order, load)
-    session = _session(plan, order, where, load, rows, _ticks(plan, order, wanted, on_progress))
+    own = Own(graph, load)
+    parts = parts_of(graph, order, load, own)
+    memory_bytes = memory(where, memory_bytes)
+    given = None if rows is None else len(rows)
+    plans = [dry_run(one.graph, one.order, memory_bytes=memory_bytes, given=given) for one in parts]
+    counter, ledger = Counter(torch.get_num_threads()), Ledger()
+    tick = _ticks(zip(plans, parts, strict=True), on_progress)
+    _begin(where)
     try:
-        with arithmetic(where, session.setting.dtype):
-            found = tuple(_series(session, scheme) for scheme in wanted)
+        found = []
+        for plan, part in zip(plans, parts, strict=True):
+            session = _session(plan, part.order, where, ledger, counter)
+            session = replace(session, load=load, batch_file=rows, tick=tick)
+            with arithmetic(where, session.setting.dtype):
+                found += [_series(session, source) for source in part.sources]
     finally:
-        session.counter.close()
+        counter.close()
     return Measurement(
-        series=found,
-        notes=plan.notes,
+        series=tuple(found),
+        notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
         device=text(where),
-        peak_bytes=_peak(session.ledger, where),
+        peak_bytes=_peak(ledger, where),
         seconds=time.monotonic() - began,
-        inputs=plan.replicas.inputs,
+        inputs=plans[0].replicas.inputs,
+        moments=own.known,
     )
 
 
@@ -144,55 +148,31 @@ def _checked_file(
     return inputs.checked(batch_file, graph)
 
 
-def _wanted(order: Order, load: Load | None) -> tuple[str, ...]:
-    if order.checkpoint and load is None:
-        raise CannotRun(reason="its own weights were ordered, but no file holds them")
-    own = (CHECKPOINT,) if order.checkpoint else ()
-    unknown = [scheme for scheme in order.schemes if scheme not in BY_ID]
-    if unknown:
-        raise Invalid(what="scheme", expected="an id of the catalogue", got=repr(unknown[0]))
-    if order.seeds < 1 or not (own or order.schemes):
-        got = f"{order.seeds} seeds of {len(order.schemes)} schemes"
-        raise Invalid(what="order", expected="at least 1 seed of 1 scheme", got=got)
-    return (*own, *dict.fromkeys(order.schemes))
+def _begin(where: torch.device) -> None:
+    if where.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(where)
 
 
 def _session(
-    plan: Plan,
-    order: Order,
-    where: torch.device,
-    load: Load | None,
-    rows: NDArray[np.generic] | None,
-    tick: Callable[[], None],
+    plan: Plan, order: Order, where: torch.device, ledger: Ledger, counter: Counter
 ) -> _Session:
     setting = Setting(device=where, dtype=torch_dtype(order.dtype), training=order.mode == "train")
-    if where.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(where)
-    return _Session(
-        plan=plan,
-        order=order,
-        setting=setting,
-        load=load,
-        batch_file=rows,
-        ledger=Ledger(),
-        counter=Counter(torch.get_num_threads()),
-        tick=tick,
-    )
+    return _Session(plan=plan, order=order, setting=setting, ledger=ledger, counter=counter)
 
 
-def _seeds(order: Order, scheme: str) -> int:
+def _seeds(order: Order, source: Source) -> int:
     """Networks of a series: one where neither the weights nor the inputs are drawn."""
-    still = scheme == CHECKPOINT and order.input == "file" and order.mode == "eval"
+    still = source.scheme == CHECKPOINT and order.input == "file" and order.mode == "eval"
     return 1 if still else order.seeds
 
 
-def _ticks(
-    plan: Plan, order: Order, wanted: Sequence[str], on_progress: Progress | None
-) -> Callable[[], None]:
-    networks = sum(_seeds(order, scheme) for scheme in wanted)
-    passes = 3 if order.backward and plan.recompute else 1
-    operations = len(plan.graph.nodes) * (plan.replicas.count // 2)
-    return _Ticks(total=max(1, networks * passes * operations), on_progress=on_progress)
+def _ticks(parts: Iterable[tuple[Plan, Part]], on_progress: Progress | None) -> _Ticks:
+    total = 0
+    for plan, part in parts:
+        networks = sum(_seeds(part.order, source) for source in part.sources)
+        passes = 3 if part.order.backward and plan.recompute else 1
+        total += networks * passes * len(plan.graph.nodes) * (plan.replicas.count // 2)
+    return _Ticks(total=max(1, total), on_progress=on_progress)
 
 
 def _peak(ledger: Ledger, where: torch.device) -> int:
@@ -201,37 +181,36 @@ def _peak(ledger: Ledger, where: torch.device) -> int:
     return ledger.peak
 
 
-def _series(session: _Session, scheme: str) -> Series:
+def _series(session: _Session, source: Source) -> Series:
     """One set of weights, over all seeds."""
-    graph = session.plan.graph
-    network, notes, moments = _weights(session, scheme)
+    graph, plan = session.plan.graph, session.plan
+    keep = plan.resident and source.scheme == CHECKPOINT
+    network = Network(graph, source.origin, session.setting, session.load, keep=keep)
     course = _course(session)
     found: list[dict[str, float | None]] = []
     own: list[dict[str, float]] = []
-    for seed in range(_seeds(session.order, scheme)):
+    for seed in range(_seeds(session.order, source)):
         found.append(_network(session, course, network, seed))
         own.append({name: rms for name, rms in network.rms.items() if rms is not None})
         network.rms = network.rms if network.kept else {}
-    measured = layers(graph, tuple(course.records.values()))
     names = [each.name for each in graph.parameters if each.learned]
-    gradients = parameter_gradients(names, found, own) if session.order.backward else ()
-    name = CHECKPOINT_NAME if scheme == CHECKPOINT else BY_ID[scheme].name
     series = Series(
-        scheme=scheme, name=name, layers=measured, verdict=None, gradients=gradients, notes=notes
+        scheme=source.scheme,
+        name=source.name,
+        layers=layers(graph, tuple(course.records.values())),
+        verdict=None,
+        gradients=parameter_gradients(names, found, own) if session.order.backward else (),
+        notes=source.notes,
     )
-    series = replace(series, verdict=verdict_of(series))
-    return with_theory(series, graph, moments, order=session.order, replicas=session.plan.replicas)
-
-
-def _weights(session: _Session, scheme: str) -> tuple[Network, tuple[str, ...], Moments]:
-    """The weights of a series, what is to be said of them, and what theory knows of them."""
-    plan, setting, load = session.plan, session.setting, session.load
-    if scheme == CHECKPOINT and load is not None:
-        network = Network(plan.graph, Given(load), setting, load, keep=plan.resident)
-        return network, (), partial(given_moments, plan.graph, load)
-    rules = recipe(plan.graph, scheme)
-    network = Network(plan.graph, Fresh(rules, load), setting, load)
-    return network, rules.notes, partial(drawn_moments, rules)
+    series = with_theory(
+        series,
+        graph,
+        source.moments,
+        order=session.order,
+        replicas=plan.replicas,
+        load=session.load,
+    )
+    return replace(series, verdict=verdict_of(series, seeds=len(found)))
 
 
 def _course(session: _Session) -> Course:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -12,10 +13,13 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.config import Settings
-from app.errors import DiskFull
+from app.errors import DatabaseAway, DiskFull, InitscopeError
 from app.store.reserve import is_full
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+AWAY: Final = ("08", "57P")  # classes of SQLSTATE: connection exceptions, shutdowns
+MIGRATING: Final = 0x696E6974  # advisory locks, which one transaction at a time holds
+WRITING: Final = 0x696E6975
 
 # WAL: readers never wait for the writer. FULL: an accepted job survives a power cut, which
 # NORMAL does not promise in WAL. The busy time-out rides out the other processes' commits.
@@ -26,10 +30,12 @@ def connect(settings: Settings) -> AsyncEngine:
     """The asynchronous engine on the app's tables; nothing is opened until the first query."""
     url = sa.make_url(settings.database)
     driver = "sqlite+aiosqlite" if _is_sqlite(url) else "postgresql+psycopg"
-    engine = create_async_engine(url.set(drivername=driver))
-    event.listen(engine.sync_engine, "handle_error", _tell_of_full_disk)
+    engine = create_async_engine(url.set(drivername=driver), pool_pre_ping=not _is_sqlite(url))
+    event.listen(engine.sync_engine, "handle_error", _tell)
     if _is_sqlite(url):
         _speak_sqlite(engine.sync_engine)
+    else:
+        event.listen(engine.sync_engine, "begin", _take_turns)
     return engine
 
 
@@ -41,23 +47,56 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 def migrate(settings: Settings) -> None:
     """Bring the app's tables to the newest revision; the data folder is made where missing."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    url = sa.make_url(settings.database)
-    driver = "sqlite" if _is_sqlite(url) else "postgresql+psycopg"
-    engine = sa.create_engine(url.set(drivername=driver))
-    if _is_sqlite(url):
-        _speak_sqlite(engine)
+    engine = _plain(settings)
     try:
         with engine.begin() as connection:
+            if not _is_sqlite(engine.url):  # which has one writer at a time anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
             config = Config()
             config.set_main_option("script_location", MIGRATIONS.as_posix().replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            _expect_whole(connection)
     finally:
         engine.dispose()
 
 
-def _tell_of_full_disk(context: sa.ExceptionContext) -> DiskFull | None:
+def _plain(settings: Settings) -> sa.Engine:
+    url = sa.make_url(settings.database)
+    driver = "sqlite" if _is_sqlite(url) else "postgresql+psycopg"
+    engine = sa.create_engine(url.set(drivername=driver))
+    event.listen(engine, "handle_error", _tell)
+    if _is_sqlite(url):
+        _speak_sqlite(engine)
+        event.listen(engine, "connect", _let_go)
+    return engine
+
+
+def _let_go(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+    """A table that is made anew is dropped first, and what refers to it must not go with it."""
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
+def _expect_whole(connection: sa.Connection) -> None:
+    """Have a migration undone that left a row referring to nothing."""
+    if _is_sqlite(connection.engine.url):
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        assert broken is None, broken  # noqa: S101 - a migration at fault
+
+
+def _tell(context: sa.ExceptionContext) -> InitscopeError | None:
+    """What a driver's error means to a person, where it means something."""
+    if is_away(context.original_exception):
+        return DatabaseAway()
     return DiskFull() if is_full(context.original_exception) else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a server could not be reached, shut down, or broke the connection off."""
+    cause = getattr(error, "orig", None) or error
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(AWAY)
 
 
 def _is_sqlite(url: sa.URL) -> bool:
@@ -81,3 +120,9 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a 
 def _begin(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get("readonly", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """One writer at a time, as on SQLite: what a transaction has read holds until its end."""
+    if not connection.get_execution_options().get("readonly", False):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITING)))

@@ -10,8 +10,10 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.core.checkpoint import Checkpoint
+from app.core.comparison import ComparisonReport
 from app.core.graph import Graph, Inventory
 from app.core.layers import ParameterFacts
+from app.core.meanfield.step import WeightMoments
 from app.core.propagation import Order, PropagationReport
 from app.core.report import Overview, TensorReport
 
@@ -24,6 +26,8 @@ FACTS = TypeAdapter(tuple[ParameterFacts, ...])
 NETWORK: TypeAdapter[Graph | Inventory] = TypeAdapter(Graph | Inventory)
 ORDER = TypeAdapter(Order)
 PROPAGATION = TypeAdapter(PropagationReport)
+MOMENTS = TypeAdapter(dict[str, WeightMoments])
+COMPARISON = TypeAdapter(ComparisonReport)
 
 
 def dump(fact: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,10 +26,16 @@ class Received:
     bytes: int
     path: Path
 
-    @property
-    def id(self) -> str:
-        """The address of these bytes."""
-        return self.sha256[:ID_LENGTH]
+    def id(self, owner: str) -> str:
+        """The address of these bytes.
+
+        Args:
+            owner: Whose they are: each owner's have an address of their own, so that nobody
+                meets another's upload of the same bytes. "" is nobody in particular.
+        """
+        if not owner:
+            return self.sha256[:ID_LENGTH]
+        return hashlib.sha256(f"{owner}\0{self.sha256}".encode()).hexdigest()[:ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,7 @@ class File:
 
     id: str
     sha256: str
+    owner: str  # name of the access token that it was sent with, "" where none was asked for
     name: str  # as the uploader gave it, control characters stripped: hostile text
     bytes: int
     format: str  # "" where nobody has looked inside
@@ -161,6 +169,35 @@ class Propagation:
     def stale(self) -> bool:
         """The report was written by an older product and can be made again."""
         return self.schema is not None and self.schema != propagation.SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One comparison of two files and how far it is."""
+
+    id: str  # of the pair: same files in the same order, same address
+    before: str  # id of the first file
+    after: str  # id of the second
+    before_name: str
+    after_name: str
+    before_sha256: str
+    after_sha256: str
+    before_bytes: int
+    after_bytes: int
+    job: str  # the workflow that carries it
+    state: State
+    step: str  # "waiting", "comparing"
+    done: int  # tensors
+    total: int  # 0 until both files are read
+    error: Failure | None
+    created_at: datetime
+    finished_at: datetime | None
+    reported: bool
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will happen to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
 
 
 Followed: TypeAlias = Run | Propagation

@@ -13,14 +13,16 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.plans import fields_of
 from app.core.propagation import SCHEMA, Order
 from app.errors import NotFound
 from app.store import documents, tables
 from app.store.facts import ID_LENGTH, Failure, Propagation
 from app.store.rows import ACTIVE, WAITING, find_file, references
+from app.store.viewers import seen
 
 HERE = tables.propagations.c
-UNSHOWN = ("document", "parcel")
+UNSHOWN = ("document", "parcel", "moments")
 FILES = ("network", "weights", "inputs")
 NETWORK, WEIGHTS, INPUTS = (tables.files.alias(what) for what in FILES)
 FOUND = sa.select(
@@ -51,6 +53,8 @@ class Asked:
         """The address of what is measured; it stays once orders can say more."""
         usual = asdict(Order())
         told = {name: value for name, value in asdict(self.order).items() if value != usual[name]}
+        if self.order.plan is not None:
+            told["plan"] = fields_of(self.order.plan)
         files = [self.network, self.weights, self.inputs]
         text = orjson.dumps([SCHEMA, *files, told], option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(text).hexdigest()[:ID_LENGTH]
@@ -68,9 +72,14 @@ def carried(job: str) -> sa.ColumnElement[bool]:
     return (HERE.job == job) & HERE.state.in_(ACTIVE)
 
 
+def shown() -> sa.ColumnElement[bool]:
+    """The measurements of whose files the viewer sees all."""
+    return seen(*(HERE[what] for what in FILES))
+
+
 async def first(connection: AsyncConnection, where: sa.ColumnElement[bool]) -> Propagation | None:
-    """One measurement, or None."""
-    row = (await connection.execute(FOUND.where(where))).mappings().first()
+    """One measurement that the viewer sees, or None."""
+    row = (await connection.execute(FOUND.where(where, shown()))).mappings().first()
     return None if row is None else propagation_fact(row)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.graph import Graph, Inventory
+from app.core.meanfield.step import WeightMoments
 from app.core.propagation import PropagationReport
 from app.errors import NotFound
 from app.store import documents, tables
@@ -30,16 +31,26 @@ from app.store.propagation_rows import (
     forget_network,
     hold_file,
     propagation_fact,
+    shown,
 )
 from app.store.rows import ACTIVE
+from app.store.viewers import seen
 
-__all__ = ["MEASURING", "UNDERSTANDING", "Asked", "Propagations", "asked_of"]
+__all__ = ["MEASURING", "UNDERSTANDING", "Asked", "OwnMoments", "Propagations", "asked_of"]
 
 Enqueue: TypeAlias = Callable[[sa.Connection, str], None]
 """Puts a measurement's job on the queue inside the transaction that it is given."""
 
 UNDERSTANDING = "understanding"
 MEASURING = "measuring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnMoments:
+    """Of the values of a file's weights in a network."""
+
+    job: str  # that found them
+    by_name: dict[str, WeightMoments]
 
 
 class Propagations:
@@ -68,21 +79,21 @@ class Propagations:
     async def of(self, file: str) -> list[Propagation]:
         """The measurements of a network, or with a file's weights, newest first."""
         about = (HERE.network == file) | (HERE.weights == file)
-        return await self._several(FOUND.where(about).order_by(HERE.created_at.desc(), HERE.id))
+        return await self._several(FOUND.where(about))
 
     async def recent(self, limit: int = 20) -> list[Propagation]:
-        """The newest measurements, newest first."""
-        return await self._several(FOUND.order_by(HERE.created_at.desc(), HERE.id).limit(limit))
+        """The newest measurements that the viewer sees, newest first."""
+        return await self._several(FOUND.limit(limit))
 
     async def counts(self) -> dict[str, int]:
-        """How many measurements are in each state; a state without any is left out."""
+        """How many measurements of all viewers are in each state; one without any is left out."""
         query = sa.select(HERE.state, sa.func.count()).group_by(HERE.state)
         async with self._reads.connect() as connection:
             return {row[0]: row[1] for row in await connection.execute(query)}
 
     async def document(self, propagation: str) -> bytes | None:
         """The report of a measurement as JSON; None where there is none."""
-        query = sa.select(HERE.document).where(HERE.id == propagation)
+        query = sa.select(HERE.document).where(HERE.id == propagation, shown())
         async with self._reads.connect() as connection:
             found: bytes | None = (await connection.execute(query)).scalar()
         return found
@@ -94,10 +105,31 @@ class Propagations:
 
     async def network(self, file: str) -> Graph | Inventory | None:
         """A network as a worker understood it last; None where none has looked at the file."""
-        query = sa.select(tables.networks.c.graph).where(tables.networks.c.file == file)
+        kept = tables.networks.c
+        query = sa.select(kept.graph).where(kept.file == file, seen(kept.file))
         async with self._reads.connect() as connection:
             found: bytes | None = (await connection.execute(query)).scalar()
         return None if found is None else documents.load(documents.NETWORK, found)
+
+    async def moments(self, network: str, weights: str) -> OwnMoments | None:
+        """Of a file's weights in a network, as the last measurement with them found.
+
+        Args:
+            network: Id of the network's file.
+            weights: Id of the file that holds the weights; it may be the network's own.
+
+        Returns:
+            None where none has been measured.
+        """
+        here = (HERE.network == network) & (HERE.weights == weights) & HERE.moments.is_not(None)
+        query = (
+            sa.select(HERE.job, HERE.moments).where(here, shown()).order_by(HERE.finished_at.desc())
+        )
+        async with self._reads.connect() as connection:
+            row = (await connection.execute(query.limit(1))).first()
+        if row is None:
+            return None
+        return OwnMoments(job=row[0], by_name=documents.load(documents.MOMENTS, row[1]))
 
     async def accept(self, asked: Asked, *, again: bool, enqueue: Enqueue) -> Propagation:
         """The measurement of an order, queued in the same transaction as its row.
@@ -165,12 +197,31 @@ class Propagations:
             found: bytes | None = (await connection.execute(query)).scalar()
         return found
 
-    async def finish(self, job: str, report: PropagationReport, *, headline: str) -> bool:
-        """The measurement is done: its report replaces an earlier one."""
+    async def finish(
+        self,
+        job: str,
+        report: PropagationReport,
+        *,
+        headline: str,
+        moments: Mapping[str, WeightMoments] | None = None,
+    ) -> bool:
+        """The measurement is done, all of its steps: its report replaces an earlier one.
+
+        Args:
+            job: Of the measurement.
+            report: What was measured.
+            headline: A sentence of it.
+            moments: By parameter, of the values that its weights' file holds; all finite.
+        """
         document = documents.dump(report)
-        schema = report.schema
         return await self._end(
-            job, state="done", headline=headline, document=document, schema=schema
+            job,
+            state="done",
+            done=HERE.total,
+            headline=headline,
+            document=document,
+            schema=report.schema,
+            moments=documents.dump(dict(moments)) if moments else None,
         )
 
     async def fail(self, job: str, failure: Failure) -> bool:
@@ -216,8 +267,9 @@ class Propagations:
             return await drop_unwanted(connection, files)
 
     async def _several(self, query: sa.Select[Any]) -> list[Propagation]:
+        ordered = query.where(shown()).order_by(HERE.created_at.desc(), HERE.id)
         async with self._reads.connect() as connection:
-            return [propagation_fact(row) for row in (await connection.execute(query)).mappings()]
+            return [propagation_fact(row) for row in (await connection.execute(ordered)).mappings()]
 
     async def _end(self, job: str, **values: object) -> bool:
         ended = {"step": "", "parcel": None, "finished_at": datetime.now(UTC)}

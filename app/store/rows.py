@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import tables
 from app.store.facts import Failure, File, Run
+from app.store.viewers import seen
 
 Enqueue: TypeAlias = Callable[[sa.Connection, Run], None]
 """Puts the run's job on the queue inside the transaction that it is given."""
@@ -33,8 +34,9 @@ def run_fact(row: sa.RowMapping) -> Run:
 
 
 async def find_run(connection: AsyncConnection, run: str) -> Run | None:
-    """One run, or None."""
-    row = (await connection.execute(RUN.where(tables.runs.c.id == run))).mappings().first()
+    """One run that the viewer sees, or None."""
+    here = (tables.runs.c.id == run) & seen(tables.runs.c.file)
+    row = (await connection.execute(RUN.where(here))).mappings().first()
     return None if row is None else run_fact(row)
 
 
@@ -46,8 +48,9 @@ async def active_run(connection: AsyncConnection, job: str) -> Run | None:
 
 
 async def find_file(connection: AsyncConnection, file: str) -> File | None:
-    """One file, or None."""
-    query = sa.select(tables.files).where(tables.files.c.id == file)
+    """One file that the viewer sees, or None."""
+    here = (tables.files.c.id == file) & seen(tables.files.c.id)
+    query = sa.select(tables.files).where(here)
     row = (await connection.execute(query)).mappings().first()
     return None if row is None else File(**row)
 

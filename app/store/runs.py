@@ -27,6 +27,7 @@ from app.store.rows import (
     references,
     run_fact,
 )
+from app.store.viewers import owner_here, seen
 
 
 class Runs:
@@ -37,7 +38,7 @@ class Runs:
         self._reads = reading(engine)
 
     async def add_file(self, received: Received, *, name: str, format: str = "") -> File:  # noqa: A002
-        """The file at these bytes' address: the one that exists, else a new one.
+        """The viewer's file at these bytes' address: the one that exists, else a new one.
 
         Args:
             received: What Blobs.receive returned.
@@ -48,9 +49,11 @@ class Runs:
             Invalid: If other bytes have the same address (the first half of their sha256).
             UploadInterrupted: If the same bytes were deleted at this very moment.
         """
+        owner = owner_here()
         new = File(
-            id=received.id,
+            id=received.id(owner),
             sha256=received.sha256,
+            owner=owner,
             name=tidy(name),
             bytes=received.bytes,
             format=format,
@@ -59,7 +62,7 @@ class Runs:
         async with self._engine.begin() as connection:
             if not await asyncio.to_thread(received.path.exists):
                 raise UploadInterrupted(expected=received.bytes, received=0)
-            known = await find_file(connection, received.id)
+            known = await find_file(connection, new.id)
             if known is None:
                 await connection.execute(sa.insert(tables.files).values(asdict(new)))
                 return new
@@ -98,13 +101,14 @@ class Runs:
             return await find_run(connection, run)
 
     async def recent(self, limit: int = 20) -> list[Run]:
-        """The newest runs, newest first."""
-        query = RUN.order_by(tables.runs.c.created_at.desc(), tables.runs.c.id).limit(limit)
+        """The newest runs that the viewer sees, newest first."""
+        mine = RUN.where(seen(tables.runs.c.file))
+        query = mine.order_by(tables.runs.c.created_at.desc(), tables.runs.c.id).limit(limit)
         async with self._reads.connect() as connection:
             return [run_fact(row) for row in (await connection.execute(query)).mappings()]
 
     async def counts(self) -> dict[str, int]:
-        """How many runs are in each state; a state without any is left out."""
+        """How many runs of all viewers are in each state; a state without any is left out."""
         state = tables.runs.c.state
         query = sa.select(state, sa.func.count()).group_by(state)
         async with self._reads.connect() as connection:
@@ -125,8 +129,9 @@ class Runs:
         query = sa.select(tables.jobs.c.overview).join_from(
             tables.runs, tables.jobs, tables.jobs.c.id == tables.runs.c.report
         )
+        here = (tables.runs.c.id == run) & seen(tables.runs.c.file)
         async with self._reads.connect() as connection:
-            document = (await connection.execute(query.where(tables.runs.c.id == run))).scalar()
+            document = (await connection.execute(query.where(here))).scalar()
         if document is None:
             (await self.run(run)).expect_report()
             raise NotFound(what="report")  # it went between the two looks
@@ -239,5 +244,5 @@ def _tensors(run: str, column: sa.Column[Any]) -> sa.Select[Any]:
     return (
         sa.select(column)
         .join_from(tables.runs, tables.tensors, tables.tensors.c.job == tables.runs.c.report)
-        .where(tables.runs.c.id == run)
+        .where(tables.runs.c.id == run, seen(tables.runs.c.file))
     )

@@ -16,6 +16,7 @@ from app.store import tables
 from app.store.database import reading
 from app.store.facts import Failure, SeedSearch
 from app.store.rows import ACTIVE, WAITING, find_run
+from app.store.viewers import seen
 
 Enqueue: TypeAlias = Callable[[sa.Connection, str], None]
 """Puts a search's job on the queue inside the transaction that it is given."""
@@ -36,7 +37,7 @@ class Seeds:
     async def find(self, run: str) -> SeedSearch | None:
         """The search of a run, or None where nobody asked for one."""
         async with self._reads.connect() as connection:
-            return await _first(connection, tables.seeds.c.run == run)
+            return await _first(connection, _of(run))
 
     async def active(self, job: str) -> SeedSearch | None:
         """The search that this job carries; None once it was called off or has ended."""
@@ -45,7 +46,7 @@ class Seeds:
 
     async def document(self, run: str) -> bytes | None:
         """What a search found, as JSON; None where it has not ended well."""
-        query = sa.select(tables.seeds.c.document).where(tables.seeds.c.run == run)
+        query = sa.select(tables.seeds.c.document).where(_of(run))
         async with self._reads.connect() as connection:
             found: bytes | None = (await connection.execute(query)).scalar()
         return found
@@ -63,14 +64,14 @@ class Seeds:
                 raise NotFound(what="report")
             if not known.reported:
                 raise NotReady(state=known.state)
-            last = await _first(connection, tables.seeds.c.run == run)
+            last = await _first(connection, _of(run))
             if last is not None and not last.finished:
                 return last
             job = f"{run}-seed-{secrets.token_hex(4)}"
             await connection.execute(sa.delete(tables.seeds).where(tables.seeds.c.run == run))
             await connection.execute(sa.insert(tables.seeds), _row(run, job, full=full))
             await connection.run_sync(enqueue, job)
-            made = await _first(connection, tables.seeds.c.run == run)
+            made = await _first(connection, _of(run))
         assert made is not None  # noqa: S101 - inserted above
         return made
 
@@ -104,6 +105,11 @@ class Seeds:
         change = sa.update(tables.seeds).where(_carried(job)).values(values)
         async with self._engine.begin() as connection:
             return bool((await connection.execute(change)).rowcount)
+
+
+def _of(run: str) -> sa.ColumnElement[bool]:
+    """The search of a run that the viewer sees; a run has its file's id."""
+    return (tables.seeds.c.run == run) & seen(tables.seeds.c.run)
 
 
 def _carried(job: str) -> sa.ColumnElement[bool]:

@@ -33,9 +33,9 @@ class Moment(sa.TypeDecorator[datetime]):
 
     @override
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Packed(sa.TypeDecorator[bytes]):
@@ -57,11 +57,13 @@ files = sa.Table(
     "files",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("owner", sa.String(40), nullable=False, default="", server_default=""),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("format", sa.String(32), nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("owner", "sha256"),
 )
 
 runs = sa.Table(
@@ -164,10 +166,49 @@ propagations = sa.Table(
     sa.Column("schema", sa.String(64)),
     sa.Column("headline", sa.Text),
     sa.Column("document", Packed),  # JSON of what was measured
+    sa.Column("moments", Packed),  # JSON of the moments of the weights' own values
     sa.Column("error_code", sa.String(64)),
     sa.Column("error_message", sa.Text),
     sa.Column("error_hint", sa.Text),
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
+)
+
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("before", sa.ForeignKey("files.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("after", sa.ForeignKey("files.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("job", sa.String(80), nullable=False, unique=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("document", Packed),  # JSON of what was found
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("error_hint", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(40), nullable=False, unique=True),
+    sa.Column("hash", sa.Text, nullable=False),  # Argon2id of its text
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # sha256 of what the cookie holds
+    sa.Column("token", sa.ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
 )

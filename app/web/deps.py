@@ -7,12 +7,18 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Path, Request
 
+from app.architecture.expecting import Expectations
 from app.config import Settings
+from app.jobs.ordering import ComparisonOrders
 from app.jobs.submit import Submitter
+from app.store.access import Access
 from app.store.blobs import Blobs
+from app.store.comparisons import Comparisons
 from app.store.propagations import Propagations
+from app.store.queues import Queues
 from app.store.runs import Runs
 from app.store.seeds import Seeds
+from app.web.door import Door
 
 ID_PATTERN = r"^[0-9a-f]{32}$"
 
@@ -27,6 +33,12 @@ class Services:
     seeds: Seeds
     propagations: Propagations
     submitter: Submitter
+    comparisons: Comparisons
+    orders: ComparisonOrders
+    queues: Queues
+    expectations: Expectations
+    access: Access
+    door: Door
 
 
 def services(request: Request) -> Services:
@@ -53,5 +65,5 @@ RunsHere: TypeAlias = Annotated[Runs, Depends(_runs)]
 SeedsHere: TypeAlias = Annotated[Seeds, Depends(_seeds)]
 SubmitterHere: TypeAlias = Annotated[Submitter, Depends(_submitter)]
 RunId: TypeAlias = Annotated[
-    str, Path(description="First 32 hex digits of the file's sha256.", pattern=ID_PATTERN)
+    str, Path(description="32 hex digits, as the upload was answered.", pattern=ID_PATTERN)
 ]

@@ -80,9 +80,7 @@ class Border:
 
         problem = self._refusal(scope)
         handler = self.app if problem is None else respond(Request(scope), problem)
-        # The routes know GET; the server sends no body to who asked for the head alone.
-        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-        await handler(asked, receive, with_headers)
+        await handler(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> Problem | None:
         headers = Headers(scope=scope)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from app.errors import NoWorker
-from app.store.facts import State
 from app.web.assets import folder
 from app.web.deps import RunsHere, ServicesHere, SubmitterHere
+from app.web.metrics import exposition, reading_of
 from app.web.render import Page, json_response, render
 from app.web.schemas import ErrorBody
 
 SCHEMA_URL = "/api/v1/openapi.json"
 ICON_KEPT = "public, max-age=86400"  # a day: its address never changes
-QUEUES = ("cpu", "gpu")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter()
@@ -54,28 +52,8 @@ async def favicon() -> Response:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(services: ServicesHere) -> Response:
-    """Runs and propagations by state, and workers alive, in Prometheus' text format."""
-    counts = await services.runs.counts()
-    measured = await services.propagations.counts()
-    alive = {queue: await services.submitter.workers_alive(queue=queue) for queue in QUEUES}
-    lines = [
-        "# HELP initscope_runs Analyses kept, by state.",
-        "# TYPE initscope_runs gauge",
-        *(f'initscope_runs{{state="{state}"}} {counts.get(state, 0)}' for state in get_args(State)),
-        "# HELP initscope_propagations Propagations kept, by state.",
-        "# TYPE initscope_propagations gauge",
-        *(
-            f'initscope_propagations{{state="{state}"}} {measured.get(state, 0)}'
-            for state in get_args(State)
-        ),
-        "# HELP initscope_workers_alive Workers of this machine that gave a sign of life lately.",
-        "# TYPE initscope_workers_alive gauge",
-        f"initscope_workers_alive {alive['cpu']}",
-        "# HELP initscope_gpu_workers_alive Those of the gpu queue.",
-        "# TYPE initscope_gpu_workers_alive gauge",
-        f"initscope_gpu_workers_alive {alive['gpu']}",
-    ]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type=PROMETHEUS)
+    """What waits, runs and is kept, workers alive, room on the disk, in Prometheus' text format."""
+    return PlainTextResponse(exposition(await reading_of(services)), media_type=PROMETHEUS)
 
 
 @router.get("/api/docs", include_in_schema=False)

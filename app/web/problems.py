@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.errors import InitscopeError
 from app.web.render import Page, json_response, render
+from app.web.tracing import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 STATUS: dict[type[InitscopeError], int] = {
     errors.InitscopeError: 500,
     errors.Refused: 422,
+    errors.NotPython: 422,
     errors.NotACheckpoint: 415,
     errors.EmptyFile: 422,
     errors.Truncated: 422,
@@ -42,6 +44,7 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.NoReport: 409,
     errors.Invalid: 422,
     errors.StorageFull: 507,
+    errors.DatabaseAway: 503,
     errors.DiskFull: 507,
     errors.Unreadable: 500,
     errors.UploadInterrupted: 400,
@@ -53,6 +56,10 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.PropagationTooLarge: 507,
     errors.PropagationTooSlow: 504,
     errors.CrossSite: 403,
+    errors.NotSignedIn: 401,
+    errors.TooManyTries: 429,
+    errors.TooManyOrders: 429,
+    errors.NoToken: 503,
     errors.WorkerExtraMissing: 503,
     errors.UnknownOperators: 422,
     errors.DoesNotFit: 507,
@@ -189,7 +196,8 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return respond(request, UNEXPECTED)
+    # Answered outside of the middleware that sends the request's id with every other answer.
+    return respond(request, UNEXPECTED, headers={HEADER: request.scope.get("request_id", "")})
 
 
 def install(app: FastAPI) -> None:

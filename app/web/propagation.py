@@ -116,6 +116,8 @@ async def chart_csv(request: Request, run_id: RunId, key: str, services: Service
 async def propagation(request: Request, run_id: RunId, services: ServicesHere) -> Response:
     """Whether the signal survives the depth: measured, on its way, or to be measured."""
     found = await services.propagations.find(run_id)
+    if found is not None and found.order.plan is not None:
+        return RedirectResponse(f"/m/{run_id}/compare", SEE_OTHER)
     if (
         found is not None
         and (choices := choices_for(found, found.network)).asked(found.network).id == run_id

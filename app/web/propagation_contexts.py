@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from app.charts.style import Family
 from app.core.report import Level, Sign
-from app.web.contexts import Fact, Shell, Verdict
+from app.web.contexts import Fact, LegendEntry, Shell, Verdict
 from app.web.problems import Problem
 
 
@@ -71,6 +71,7 @@ class Card:
     line: str  # what else the verdict says first
     notes: tuple[str, ...]  # the rest of it, and how the series was drawn
     facts: tuple[Fact, ...]
+    theory: tuple[str, ...] = ()  # where it departs from what theory expects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class ChartView:
     caption: str
     svg_url: str
     csv_url: str
+    legend: tuple[LegendEntry, ...] = ()  # what lines and areas of every series mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,4 +174,5 @@ class PropagationPage(Shell):
     total: int  # operations in all
     remarks: tuple[Remark, ...]
     csv_url: str
+    phase_url: str  # where the network's layers lie between order and chaos
     delete_url: str

@@ -80,6 +80,11 @@ def chart(plot: SignalPlot) -> str:
             parts += [(f"{line.scheme} lowest", line.low), (f"{line.scheme} highest", line.high)]
         if line.theory:
             parts.append((f"{line.scheme} theory", line.theory))
+        if line.expected_low:
+            parts += [
+                (f"{line.scheme} theory 2.5 %", line.expected_low),
+                (f"{line.scheme} theory 97.5 %", line.expected_high),
+            ]
         header += [name for name, _ in parts]
         columns += [values for _, values in parts]
     rows = (

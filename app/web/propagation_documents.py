@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.core.plans import Plan
 from app.core.propagation import Architecture, Mode, Order, Series
 from app.store.facts import Followed, Propagation, State
 from app.web.deps import ID_PATTERN, Services
+from app.web.plan_documents import NewPlan
 from app.web.progress import place_of, told
 from app.web.propagation_choices import (
     BATCH,
@@ -84,7 +86,16 @@ class NewPropagation(BaseModel):
                     "input": {"law": "uniform01"},
                     "seeds": 8,
                     "batch": 64,
-                }
+                },
+                {
+                    "architecture": {
+                        "text": "input: [512]\nlayers:\n  - Linear: {out_features: 512}\n  - ReLU"
+                    },
+                    "plan": {
+                        "choices": {"linear": {"scheme": "lecun_normal", "gain": 1.5335}},
+                        "activation": "GELU",
+                    },
+                },
             ]
         },
     )
@@ -115,6 +126,9 @@ class NewPropagation(BaseModel):
         max_length=60,
         description="A torch.nn class that takes the place of every activation.",
     )
+    plan: NewPlan | None = Field(
+        default=None, description="Also a series, called plan, of the network changed so."
+    )
 
     def order(self, *, checkpoint: bool) -> Order:
         """What a worker is told."""
@@ -129,6 +143,7 @@ class NewPropagation(BaseModel):
             activation=self.activation,
             backward=self.backward,
             device=self.device,
+            plan=None if self.plan is None else self.plan.plan(),
         )
 
 
@@ -190,6 +205,7 @@ class PropagationDocument:
     join: dict[str, tuple[str, ...]] | None = None
     seconds: float | None = None
     peak_bytes: int | None = None
+    plan: Plan | None = None  # of the series "plan"
 
 
 def propagation_document(found: Propagation, document: bytes | None) -> dict[str, Any]:

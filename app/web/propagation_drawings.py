@@ -7,11 +7,13 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from app.charts import propagation_heat, propagation_marks, propagation_svg
+from app.charts.propagation import SignalPlot
 from app.charts.propagation_figures import figure
 from app.charts.propagation_heat import heat_maps
 from app.charts.propagation_plots import plots
 from app.charts.style import VARIABLES
 from app.core.propagation import PropagationReport
+from app.web.contexts import LegendEntry
 from app.web.picture import script_json
 from app.web.propagation_contexts import ChartView, HeatView
 
@@ -31,9 +33,25 @@ def chart_views(report: PropagationReport, address: str, query: str) -> tuple[Ch
             caption=plot.caption,
             svg_url=f"{address}/{plot.key}.svg{query}",
             csv_url=f"{address}/{plot.key}.csv{query}",
+            legend=legend_of(plot),
         )
         for plot in plots(report)
     )
+
+
+def legend_of(plot: SignalPlot) -> tuple[LegendEntry, ...]:
+    """What the lines and areas of a chart mean, whatever their series."""
+    found = [LegendEntry(style="thick", family="no_match", label="measured, median of the seeds")]
+    if any(line.low for line in plot.lines):
+        found.append(LegendEntry(style="shade", family="no_match", label="lowest to highest seed"))
+    spread = any(line.expected_low for line in plot.lines)
+    if any(line.theory for line in plot.lines):
+        label = "theory, the median network" if spread else "theory, infinite width"
+        found.append(LegendEntry(style="dash", family="no_match", label=label))
+    if spread:
+        label = "95 % of networks of this width, by theory"
+        found.append(LegendEntry(style="expected", family="no_match", label=label))
+    return tuple(found) if len(found) > 1 else ()
 
 
 def heat_views(report: PropagationReport, address: str, query: str) -> tuple[HeatView, ...]:

@@ -101,7 +101,8 @@ async def _chosen(
         return choices_for(itself, file.id), itself, itself if itself.reported else None
     choices = choices_of(request.query_params)
     exact = await services.propagations.find(choices.asked(file.id).id)
-    every = await services.propagations.of(file.id)
+    found = await services.propagations.of(file.id)
+    every = [one for one in found if one.order.plan is None]
     if exact is None and is_default(request.query_params):
         exact = next(iter(every), None)
         own = file.format in HOLDING_WEIGHTS

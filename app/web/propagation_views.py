@@ -13,6 +13,7 @@ from app.core.propagation import Layer, PropagationReport, Series
 from app.core.report import Level
 from app.store.facts import Propagation
 from app.web import filters
+from app.web.phase_choices import PhaseChoices
 from app.web.problems import Problem
 from app.web.progress import NO_WORKER
 from app.web.propagation_contexts import (
@@ -37,6 +38,7 @@ from app.web.propagation_words import (
     sign_of,
     verdict_box,
 )
+from app.web.wording import layer_kind
 
 MOST_ROWS = 2000  # operations in the page; the CSV holds them all
 MOST_MODULES = 400
@@ -76,8 +78,8 @@ def propagation_page(subject: Subject) -> PropagationPage:
             inputs=subject.inputs,
         ),
         going=going(subject),
-        problem=None if subject.inventory and _unread(found) else _problem(found),
-        inventory=_inventory(subject.inventory),
+        problem=None if subject.inventory and _unread(found) else measurement_problem(found),
+        inventory=inventory_view(subject.inventory),
         earlier=_earlier(subject),
         verdict=None if report is None else verdict_box(report),
         cards=() if report is None else _cards(report),
@@ -88,8 +90,15 @@ def propagation_page(subject: Subject) -> PropagationPage:
         total=0 if report is None else max((len(one.layers) for one in report.series), default=0),
         remarks=() if report is None else _remarks(report),
         csv_url=f"{subject.address}.csv{query}",
+        phase_url=_phase_url(subject),
         delete_url=f"{subject.address}/delete{query}",
     )
+
+
+def _phase_url(subject: Subject) -> str:
+    choices = subject.choices
+    asked = PhaseChoices(act=choices.act).query()
+    return f"/m/{choices.net or subject.id}/phase{asked}"
 
 
 def step_of(found: Propagation) -> str:
@@ -122,7 +131,8 @@ def going(subject: Subject) -> Going | None:
     )
 
 
-def _problem(found: Propagation | None) -> Problem | None:
+def measurement_problem(found: Propagation | None) -> Problem | None:
+    """Why a measurement has no report of its last attempt, None where it has or goes on."""
     if found is None or found.state not in ("failed", "cancelled"):
         return None
     if found.error is None:
@@ -152,7 +162,8 @@ def _earlier(subject: Subject) -> str:
     return "This report was written by an older version; measure again." if shown.stale else ""
 
 
-def _inventory(found: Inventory | None) -> InventoryView | None:
+def inventory_view(found: Inventory | None) -> InventoryView | None:
+    """What can be said of a network that cannot run, None of one that can."""
     if found is None:
         return None
     return InventoryView(
@@ -182,7 +193,8 @@ def _cards(report: PropagationReport) -> tuple[Card, ...]:
             continue
         sign, icon, word = sign_of(one)
         told = one.verdict
-        said = told.lines if told else ()
+        beside = told.theory if told else ()
+        said = [line for line in told.lines if line not in beside] if told else []
         found.append(
             Card(
                 name=shortened(one.name, LONGEST_NAME),
@@ -196,6 +208,7 @@ def _cards(report: PropagationReport) -> tuple[Card, ...]:
                 line=visible(said[0]) if said else "",
                 notes=tuple(visible(note) for note in (*said[1:], *one.notes)),
                 facts=card_facts(one),
+                theory=tuple(visible(text) for text in beside),
             )
         )
     return tuple(found)
@@ -218,7 +231,7 @@ def _rows(report: PropagationReport) -> tuple[OperationRow, ...]:
                 place=place,
                 layer=str(weighted) if layer.weighted else "",
                 name=shortened(layer.name, LONGEST_NAME) or "(no name)",
-                kind=shortened(layer.kind or layer.op, LONGEST_NAME),
+                kind=shortened(layer_kind(layer.kind) or layer.op, LONGEST_NAME),
                 shape=filters.shape(layer.shape[1:]) if len(layer.shape) > 1 else "one number",
                 cells=tuple(_cells(one) for one in across),
             )

@@ -66,7 +66,7 @@ def intro(report: PropagationReport, *, inputs: str = "") -> str:
     """
     law = report.input.get("law")
     predicted = any(layer.theory for one in report.series for layer in one.layers)
-    theory = " Dashed: theory for infinite width." if predicted else ""
+    theory = " Dashed: theory." if predicted else ""
     given = {
         "normal": "N(0, 1) inputs",
         "uniform01": "inputs uniform in 0 to 1 (torch.rand)",

@@ -16,15 +16,16 @@ from app.web.assets import folder, static_url
 from app.web.filters import FILTERS
 
 THEMES = ("light", "dark")
-SHARED_NAMES = ("theme", "address")  # added to every context by `render`
+SIGNED_IN = "initscope.signed_in"  # in a request's scope: the name of who sent it
+SHARED_NAMES = ("theme", "address", "viewer")  # added to every context by `render`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What base.html needs; the context of each page extends it.
 
-    A template sees exactly the fields of its context, `theme`, `address` (path of this page) and
-    the globals `static(path)` and `version`.
+    A template sees exactly the fields of its context, `theme`, `address` (path of this page),
+    `viewer` (who is signed in, "") and the globals `static(path)` and `version`.
     """
 
     title: str
@@ -61,6 +62,7 @@ def render(
     chosen = request.query_params.get("theme")
     names["theme"] = chosen if chosen in THEMES else None
     names["address"] = request.url.path
+    names["viewer"] = request.scope.get(SIGNED_IN, "")
     text = TEMPLATES.get_template(template).render(names)
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
 

@@ -44,7 +44,7 @@ class TensorQuery(BaseModel):
 class StoredFile:
     """An upload that was kept."""
 
-    id: str  # first 32 hex digits of sha256
+    id: str  # of these bytes; where access tokens are asked for, of them and their sender
     name: str
     bytes: int
     sha256: str

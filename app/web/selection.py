@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from app.charts.names import visible
 from app.charts.style import EXCEPTIONS, SIGN_ICONS
+from app.core.comparison import is_weight
 from app.core.report import Finding, TensorRow
 
 PAGE_ROWS = 500
@@ -59,9 +60,14 @@ def _one_of(value: str, known: Sequence[str], *, default: str = "") -> str:
     return value if value in known and value != default else ""
 
 
+def page_of(text: str) -> str:
+    """The number of a page behind the first as an address says it, "" for any other text."""
+    return text if text.isascii() and text.isdigit() and len(text) < 8 and int(text) > 1 else ""
+
+
 def view_of(parameters: Mapping[str, str]) -> View:
     """The state an address asks for; what it does not know is the default."""
-    page, finding = parameters.get("page", ""), parameters.get("finding", "")
+    finding = parameters.get("finding", "")
     return View(
         q=parameters.get("q", "").strip()[:LONGEST_QUERY],
         status=_one_of(parameters.get("status", ""), tuple(SIGN_ICONS)),
@@ -71,7 +77,7 @@ def view_of(parameters: Mapping[str, str]) -> View:
         view=_one_of(parameters.get("view", ""), VIEWS, default="heat"),
         unit=_one_of(parameters.get("unit", ""), UNITS),
         range=_one_of(parameters.get("range", ""), RANGES),
-        page=page if page.isascii() and page.isdigit() and 1 < int(page[:7]) == int(page) else "",
+        page=page_of(parameters.get("page", "")),
         theme=_one_of(parameters.get("theme", ""), ("light", "dark")),
     )
 
@@ -80,9 +86,8 @@ def class_of(row: TensorRow) -> str:
     """What the chips count a row as: "weights", "biases" (norms too) or "buffers"."""
     if row.parameter is False or row.role in BUFFER_ROLES:
         return "buffers"
-    named = "weight" in row.role and not row.role.startswith("norm")
-    unnamed = row.role in {"unknown", "parameter", ""} and len(row.shape) > 1
-    return "weights" if named or unnamed else "biases"
+    weight = is_weight(role=row.role, parameter=row.parameter, axes=len(row.shape))
+    return "weights" if weight else "biases"
 
 
 def weights_of(rows: Iterable[TensorRow]) -> list[TensorRow]:

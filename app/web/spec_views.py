@@ -5,27 +5,26 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from urllib.parse import urlencode
 
 from app.architecture.examples import EXAMPLES
 from app.architecture.understanding import understand
+from app.architecture.words import in_words, parameter_count
 from app.charts.names import headed, shortened, visible
 from app.core.graph import Graph, Inventory
-from app.core.layers import NORM
 from app.errors import NotANetwork, Refused
 from app.web import filters
 from app.web.propagation_contexts import Option
 from app.web.propagation_controls import LAW_NAMES
 from app.web.render import Page
+from app.web.wording import layer_kind
 
 MOST_LAYERS = 400  # shown of a network
 LONGEST_NAME = 80
+LONGEST_TITLE = 200
 LONGEST_LINE = 160
 LONGEST_QUERY = 1500  # characters of a text that an address may hold
-RUNS = 4  # of layers of one class that are told one by one
 LINE = re.compile(r"\blines? (\d+)")
 
 
@@ -169,39 +168,11 @@ def _marked(net: str, line: int | None) -> tuple[Marked, ...]:
 
 
 def title_of(found: Graph) -> str:
-    """The layers in a few words: "1 + 38 + 1 Linear layers", "20 Conv2d, 1 Linear"."""
-    modules = _modules(found)
-    kinds = Counter(kind for kind, _ in modules if kind not in NORM)
-    if not kinds:
-        return filters.plural(len(found.nodes), "operation")
-    if len(kinds) == 1:
-        kind, total = next(iter(kinds.items()))
-        runs = [len(list(group)) for _, group in groupby(one for one in modules if one[0] == kind)]
-        told = 1 < len(runs) <= RUNS and max(runs) > 1
-        counted = " + ".join(map(str, runs)) if told else filters.integer(total)
-        return f"{counted} {kind} layer{'' if total == 1 else 's'}"
-    several = [f"{filters.integer(total)} {kind}" for kind, total in kinds.most_common(RUNS)]
-    return ", ".join(several) + (" and others" if len(kinds) > RUNS else "")
-
-
-def _modules(found: Graph) -> list[tuple[str, tuple[tuple[int, ...], ...]]]:
-    """Class and parameter shapes of each module that has any, in order."""
-    shapes: dict[str, list[tuple[int, ...]]] = {}
-    kinds: dict[str, str] = {}
-    for one in found.parameters:
-        if one.learned:
-            path = one.facts.module
-            shapes.setdefault(path, []).append(one.shape)
-            kinds.setdefault(path, one.facts.kind)
-    return [(headed(kinds[path], LONGEST_NAME), tuple(shapes[path])) for path in shapes]
-
-
-def _values(shapes: Iterable[tuple[int, ...]]) -> int:
-    return sum(math.prod(shape) for shape in shapes)
+    """The layers in a few words that can be shown: "20 Conv2d, 1 Linear"."""
+    return headed(in_words(found), LONGEST_TITLE)
 
 
 def _graph(found: Graph) -> Echo:
-    total = _values(one.shape for one in found.parameters if one.learned)
     of_module: Counter[str] = Counter()
     for one in found.parameters:
         if one.learned:
@@ -212,7 +183,7 @@ def _graph(found: Graph) -> Echo:
         layers.append(
             EchoLayer(
                 name=shortened(node.name, LONGEST_NAME),
-                kind=shortened(node.kind or node.op, LONGEST_NAME),
+                kind=shortened(layer_kind(node.kind) or node.op, LONGEST_NAME),
                 shape=" and ".join(_without_batch(shape) for shape in node.shapes),
                 parameters=filters.count(values) if values else "",
                 line="" if node.line is None else str(node.line),
@@ -221,7 +192,7 @@ def _graph(found: Graph) -> Echo:
     given = ", ".join(_without_batch(one.shape) for one in found.inputs)
     return Echo(
         runs=True,
-        headline=f"{title_of(found)}, {filters.count(total)} parameters",
+        headline=f"{title_of(found)}, {filters.count(parameter_count(found))} parameters",
         hint=f"Input {given}; {filters.plural(len(found.nodes), 'operation')}.",
         notes=tuple(visible(note) for note in found.notes),
         line=None,

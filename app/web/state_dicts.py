@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.architecture.suggestion import suggested
 from app.core.checkpoint import StoredTensor
 from app.core.graph import Inventory
@@ -24,6 +26,24 @@ def inventory_of(overview: Overview) -> Inventory | None:
     if not rows:
         return None
     return suggested([_tensor(row) for row in rows], [_facts(row) for row in rows])
+
+
+def parameters_of(overview: Overview) -> tuple[list[StoredTensor], list[ParameterFacts]]:
+    """The tensors of a report that belong to no other part of its file, and their layers."""
+    rows = [row for row in overview.rows if not row.group]
+    first: dict[tuple[object, ...], int] = {}
+    tensors = []
+    for row in rows:
+        tensor, same = _tensor(row), _values(row)
+        twin = first.setdefault(same, row.index)
+        tied = row.status == "not_judged" and twin != row.index
+        tensors.append(replace(tensor, alias_of=twin) if tied else tensor)
+    return tensors, [_facts(row) for row in rows]
+
+
+def _values(row: TensorRow) -> tuple[object, ...]:
+    """What two names of the same values have in common; the second is judged no more."""
+    return row.shape, row.dtype, row.min, row.max, row.mean, row.std
 
 
 def _tensor(row: TensorRow) -> StoredTensor:

@@ -60,7 +60,8 @@ function plotly() {
   return library;
 }
 
-class DepthChart extends Plot {
+/** A chart that the server drew and Plotly draws once one points at it. */
+export class DepthChart extends Plot {
   constructor(element) {
     super(element);
     this.live = false;
@@ -75,7 +76,7 @@ class DepthChart extends Plot {
   }
 
   async draw() {
-    if (this.live) await super.draw();
+    if (this.live && this.element.isConnected) await super.draw();
   }
 
   prepared(figure) {
@@ -122,6 +123,7 @@ class Measurement {
   }
 
   async ask() {
+    if (!this.root.isConnected) return;
     try {
       const answer = await fetch(this.root.dataset.propagation, { headers: { Accept: "application/json" } });
       const status = answer.ok ? await answer.json() : null;
@@ -137,12 +139,15 @@ class Measurement {
   }
 }
 
-if (typeof document !== "undefined" && document.querySelector("script[data-plotly-src]")) {
-  for (const figure of document.querySelectorAll("[data-figure]")) new DepthChart(figure);
-  for (const picture of document.querySelectorAll("[data-picture]")) {
+/** Make a part of the page live: its charts, its drawings' buttons, its measurement. */
+export function wire(root) {
+  for (const figure of root.querySelectorAll("[data-figure]")) new DepthChart(figure);
+  for (const picture of root.querySelectorAll("[data-picture]")) {
     const button = picture.querySelector("[data-action=png]");
     button.addEventListener("click", () => savePng(picture, picture.dataset.picture));
   }
-  const going = document.querySelector("[data-propagation]");
+  const going = root.querySelector("[data-propagation]");
   if (going) new Measurement(going).ask();
 }
+
+if (typeof document !== "undefined" && document.querySelector("script[data-plotly-src]")) wire(document);

@@ -14,7 +14,6 @@ from app.architecture.examples import EXAMPLES
 from app.architecture.signatures import OPERATIONS
 from app.architecture.specschema import schema
 from app.architecture.understanding import understand
-from app.architecture.words import in_words, parameter_count, weighted_count
 from app.core.graph import Graph, Inventory
 from app.errors import Refused
 
@@ -95,14 +94,6 @@ def test_a_network_has_the_name_it_is_given():
 def test_lines_of_a_block_of_text_are_its_own():
     graph = understand("layers: |\n  Linear(4, 4)\n  ReLU()\n")
     assert [node.line for node in graph.nodes] == [2, 3]
-
-
-def test_a_network_is_told_in_words():
-    graph = understand("40 x [Linear(512, 512), ReLU()]")
-    expected = "40 Linear, 40 ReLU; 10.5 million parameters; input of 512"
-    assert in_words(graph) == expected
-    assert parameter_count(graph) == 40 * (512 * 512 + 512)
-    assert weighted_count(graph) == 40
 
 
 DOCUMENT = Path("docs/spec.md").read_text(encoding="utf-8")

@@ -152,6 +152,52 @@ def test_theory_is_dashed_where_it_is_there_and_absent_where_not():
     assert 'stroke-dasharray="6 4"' not in plain
 
 
+def banded():
+    """Theory with a spread of log rms² of 0.8 and a mean of 1.2."""
+    found = models.report(4, schemes=("lecun_normal",))
+    return models.with_layers(found, 0, theory=models.theory(rms=1.2, sd_log=0.8, grad_rms=1.0))
+
+
+def test_the_dashed_line_is_the_median_of_networks_of_this_width():
+    line = plot_of(banded(), "forward").lines[0]
+    assert line.theory == pytest.approx((1.2 * math.exp(-0.16),) * 4)
+
+
+def test_theorys_band_is_paler_than_the_measured_one_and_has_dashed_edges():
+    plot = plot_of(banded(), "forward")
+    away = math.exp(1.959963984540054 * 0.4)
+    assert plot.lines[0].expected_high == pytest.approx((1.2 * math.exp(-0.16) * away,) * 4)
+    assert plot.lines[0].expected_low == pytest.approx((1.2 * math.exp(-0.16) / away,) * 4)
+    areas = [
+        area.attrib for area in drawing(plot).iter("{http://www.w3.org/2000/svg}path")
+        if "fill-opacity" in area.attrib
+    ]  # fmt: skip
+    assert [area["fill-opacity"] for area in areas] == ["0.07", "0.16"]
+    assert "stroke-dasharray" in areas[0]
+
+
+def test_plotly_draws_the_same_band_of_theory():
+    figure = propagation_figures.figure(plot_of(banded(), "forward"))
+    areas = [trace["opacity"] for trace in figure["data"] if trace.get("fill") == "toself"]
+    assert areas == [0.07, 0.16]
+    thin = [trace for trace in figure["data"] if trace.get("line", {}).get("width") == 0.8]
+    assert [trace["line"]["dash"] for trace in thin] == ["dash", "dash"]
+
+
+def test_a_gradient_whose_spread_is_not_known_has_a_line_and_no_band():
+    line = plot_of(banded(), "backward").lines[0]
+    assert line.theory == (1.0,) * 4
+    assert line.expected_low == line.expected_high == ()
+
+
+def test_a_band_of_many_decades_does_not_flatten_the_lines():
+    found = models.report(4, schemes=("lecun_normal",))
+    wide = models.with_layers(found, 0, theory=models.theory(rms=1.0, sd_log=8.0))
+    low, high = plot_of(wide, "forward").frame.y_range
+    # The median is e⁻¹⁶ = 1.1e-7 of the mean; 2 decades below it and what was measured above.
+    assert -10 < low < high < 2
+
+
 def test_the_persons_own_weights_are_ink_three_pixels_wide_and_on_top():
     plot = plot_of(models.report(4, dead=2), "forward")
     own = plot.lines[0]

@@ -1,4 +1,4 @@
-"""Fixed points, depth scales and the edge of chaos against published numbers."""
+"""Fixed points and depth scales against published numbers."""
 
 from __future__ import annotations
 
@@ -7,40 +7,7 @@ import math
 import pytest
 
 from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import critical_weight, fixed_point, settled_q, unit_gain
-
-# σ_b², σ_w² and q* where χ₁ = 1. Source: the propagation reference, iterated from q = 1.
-EDGES = [
-    ("Tanh", 0.0001, 1.086026, 0.045709),
-    ("Tanh", 0.2, 2.285152, 1.164496),
-    ("erf", 0.05, 1.375839, 0.517177),
-    ("sin", 0.01, 1.304773, 0.314773),
-    ("Softsign", 0.2, 4.415313, 1.013078),
-    ("Hardtanh", 0.01, 1.052061, 0.259146),
-    ("ELU", 0.0001, 1.130918, 0.031884),
-    ("SELU", 0.0001, 0.564177, 0.025185),
-    ("GELU", 0.2, 1.970672, 4.470950),
-    ("Mish", 0.2, 1.949706, 3.959345),
-]
-
-
-@pytest.mark.parametrize(("name", "bias", "weight", "q"), EDGES)
-def test_the_edge_of_chaos_is_where_it_was_found(name, bias, weight, q):
-    activation = nonlinearity(name)
-    found = critical_weight(activation, bias=bias)
-    assert found == pytest.approx(weight, abs=6e-7)
-    assert settled_q(activation, weight=found, bias=bias) == pytest.approx(q, abs=6e-7)
-
-
-def test_silu_with_a_bias_of_a_fifth_has_no_edge_of_chaos():
-    """Where χ₁ = 1, q is not a fixed point that layers come to: they pass it on their way up."""
-    assert critical_weight(nonlinearity("SiLU"), bias=0.2) is None
-
-
-def test_relu_is_critical_at_he_without_biases():
-    assert critical_weight(nonlinearity("ReLU"), bias=0.0) == pytest.approx(2.0, rel=1e-14)
-    assert critical_weight(nonlinearity("ReLU"), bias=0.1) is None
-    assert fixed_point(nonlinearity("ReLU"), weight=2.0, bias=0.0).phase == "critical"
+from app.core.meanfield.phase import fixed_point, settled_q, unit_gain
 
 
 def test_torchs_default_leaves_a_relu_network_its_biases():
@@ -79,3 +46,23 @@ def test_the_unit_gain_keeps_the_second_moment(name, gain):
 
 def test_a_relu_network_above_hes_gain_explodes():
     assert math.isinf(settled_q(nonlinearity("ReLU"), weight=2.1, bias=0.0))
+
+
+def test_silus_q_passes_where_the_derivative_would_be_critical():
+    """At σ_w² = 2.274118, σ_b² = .2, q = 2.452276 the reference has χ₁ = 1: q grows past it."""
+    activation = nonlinearity("SiLU")
+    assert math.isinf(settled_q(activation, weight=2.274118, bias=0.2))
+
+
+def test_a_kinked_chaotic_layer_has_its_correlation():
+    """χ₁ = 1.25 > 1: two inputs part, however near quadrature is to its limit next to c = 1."""
+    found = fixed_point(nonlinearity("Hardtanh"), weight=1.69, bias=0.0025)
+    assert found.phase == "chaotic"
+    assert 0.0 < found.correlation < 0.5
+    assert math.isfinite(found.correlation_depth)
+
+
+def test_a_kink_at_0_counts_half_on_either_side_where_the_signal_fades():
+    """E φ'² of SELU at q → 0: (λ² + (λα)²)/2 = (1.104 + 3.091)/2 = 2.0975."""
+    found = fixed_point(nonlinearity("SELU"), weight=0.4, bias=0.0)
+    assert (found.q, found.chi) == (0.0, pytest.approx(0.4 * 2.0975, rel=1e-4))

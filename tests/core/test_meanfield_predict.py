@@ -138,6 +138,6 @@ def test_a_causal_decoder_has_a_prediction_to_its_end():
 
 
 def test_an_operation_without_a_rule_stops_the_theory_and_says_which():
-    prediction = predicted("input: [16, 8]\nLSTM(8, 8, batch_first=True)")
+    prediction = predicted("input: [4, 8, 8]\nUnfold(2)")
     assert not prediction.nodes
-    assert [stop.reason for stop in prediction.stops] == ["no rule for lstm"]
+    assert [stop.reason for stop in prediction.stops] == ["no rule for im2col"]

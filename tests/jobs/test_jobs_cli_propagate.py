@@ -47,6 +47,32 @@ def test_the_document_and_nothing_else_as_json(spec):
     assert [one["op"] for one in document["series"][0]["layers"]][1] == "aten.tanh.default"
 
 
+def test_a_plan_is_a_series_beside_the_schemes(spec, tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"choices": {"linear": {"gain": 2}}, "activation": "GELU"}')
+    result = initscope(spec, *FEW, "--plan", plan)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "plan: linear.gain 2 · act GELU" in result.stdout
+    assert "Your plan: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "a file of JSON"),
+        ("[]", "a mapping with some of base"),
+        ('{"activation": "gelu"}', "such as GELU"),
+        ('{"base": "checkpoint"}', "plan's base"),
+        (" " * 70_000, "65,536 bytes"),
+    ],
+)
+def test_a_plan_that_cannot_be_used_is_refused_with_what_was_expected(spec, tmp_path, text, words):
+    (tmp_path / "plan.json").write_text(text)
+    result = initscope(spec, *FEW, "--plan", tmp_path / "plan.json")
+    assert result.returncode == 2
+    assert words in result.stderr
+
+
 def test_a_checkpoint_is_a_series_and_a_file_its_input(spec, tmp_path):
     torch.manual_seed(1)
     model = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))
@@ -77,6 +103,7 @@ def test_a_verdict_at_the_level_asked_for_is_told_by_the_exit_code(spec):
         (("--seeds", "0"), "--seeds"),
         (("--input", "none.npy"), "none.npy"),
         (("--checkpoint", "none.pt"), "none.pt"),
+        (("--plan", "none.json"), "none.json"),
     ],
 )
 def test_what_is_not_possible_is_refused_in_one_line(spec, arguments, words):

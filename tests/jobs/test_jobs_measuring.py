@@ -11,6 +11,7 @@ from app.architecture.understanding import understand
 from app.config import Settings
 from app.core.checkpoint import StoredTensor
 from app.core.graph import Inventory
+from app.core.plans import Plan
 from app.core.propagation import Order
 from app.errors import CannotRun, ChildLost, PropagationTooSlow
 from app.jobs.measuring import Files, Measuring, _measured, _sound, runnable
@@ -79,6 +80,24 @@ def test_weights_that_a_file_holds_stay():
 def test_nothing_but_weights_that_no_file_holds_cannot_be_measured():
     with pytest.raises(CannotRun, match="no file holds any"):
         feasible(Order(schemes=(), checkpoint=True), PARCEL)
+
+
+def test_a_plan_is_measured_where_the_ordered_weights_are_not_there():
+    order = Order(schemes=(), checkpoint=True, plan=Plan(branch=0.0))
+    assert feasible(order, PARCEL) == replace(order, checkpoint=False)
+
+
+def test_a_plan_that_keeps_weights_needs_some():
+    order = Order(checkpoint=True, plan=Plan(base="checkpoint"))
+    assert feasible(order, HELD) == order
+    with pytest.raises(CannotRun, match="choose a scheme as the plan's base"):
+        feasible(order, PARCEL)
+
+
+@pytest.mark.parametrize("moments", [[], {"w": {"mean": None, "second": 1.0}}, {"w": 1.0}])
+def test_moments_that_are_no_numbers_are_refused(moments):
+    with pytest.raises(ChildLost, match="made no sense"):
+        _measured({**asdict(MEASURED), "moments": moments}, Order(schemes=()))
 
 
 def test_a_measurement_that_takes_too_long_is_ended_with_its_own_hint(tmp_path):

@@ -10,13 +10,15 @@ import torch
 from safetensors.numpy import save
 from working_service import Service
 
+from app.architecture.expecting import Setting, expected, kept_in
 from app.config import Settings
 from app.core.graph import Graph, Inventory
+from app.core.plans import Choice, Plan
 from app.core.propagation import Order, PropagationReport
 from app.errors import NoGpuWorker
 from app.jobs.networks import NO_GPU
 from app.store.facts import Propagation
-from app.store.propagations import Asked
+from app.store.propagations import Asked, OwnMoments
 from tests.corpus import onnx_files
 
 MLP = b"input: [32]\nlayers:\n  - Linear(32, 32)\n  - ReLU()\n  - Linear(32, 8)\n"
@@ -26,6 +28,8 @@ CONFIG = (
     b'{"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 16, "vocab_size": 32,'
     b'"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "auto_map": {}}'
 )
+PLAN = Plan(base="checkpoint", activation="Identity", choices={"linear": Choice(gain=2.0)})
+KEPT = Order(schemes=(), checkpoint=True, seeds=1, batch=4, plan=PLAN)
 LONG = Order(schemes=("torch_default",), seeds=400, batch=256)
 DEEP = b"input: [256]\nlayers:\n  - repeat: 60\n    of:\n      - Linear(256, 256)\n      - ReLU()\n"
 
@@ -34,6 +38,7 @@ class Ended(NamedTuple):
     found: Propagation
     report: PropagationReport | None
     network: Graph | Inventory | None
+    moments: OwnMoments | None
 
 
 async def ordered(service, content=MLP, *, name="net.yaml", order=ORDER, **files):
@@ -103,6 +108,7 @@ async def asked_for(service) -> dict[str, Asked]:
     }
     nets = {name: await keep(content, name) for name, content in files.items()}
     weights = await keep(save(TENSORS), "model.safetensors")
+    weights_of_none = await keep(save({"x": np.ones(3, np.float32)}), "other.safetensors")
     inputs = await keep(npy(np.ones((6, 16), np.float32)), "batch.npy")
     wrong = await keep(npy(np.ones((6, 5), np.float32)), "wrong.npy")
     return {
@@ -113,6 +119,8 @@ async def asked_for(service) -> dict[str, Asked]:
         "pt2": Asked(network=pt2, weights=pt2, inputs=inputs, order=file),
         "pickled": Asked(network=pickled, weights=pickled, inputs=None, order=own),
         "onnx": Asked(network=onnx_file, weights=onnx_file, inputs=None, order=own),
+        "planned": Asked(network=pt2, weights=pt2, inputs=None, order=KEPT),
+        "nothing kept": Asked(network=spec, weights=weights_of_none, inputs=None, order=KEPT),
         "joined": Asked(network=spec, weights=weights, inputs=None, order=own),
         "wrong batch": Asked(network=pt2, weights=pt2, inputs=wrong, order=file),
         "no batch": Asked(network=pt2, weights=pt2, inputs=spec, order=file),
@@ -140,7 +148,12 @@ def ended(tmp_path_factory):
             again = await service.submitter.propagate(orders["spec"])
             assert again == found["spec"]  # the report that exists
             return {
-                name: Ended(one, await kept.report(one.id), await kept.network(one.network))
+                name: Ended(
+                    one,
+                    await kept.report(one.id),
+                    await kept.network(one.network),
+                    await kept.moments(one.network, one.weights or ""),
+                )
                 for name, one in found.items()
             }
         finally:
@@ -150,7 +163,7 @@ def ended(tmp_path_factory):
 
 
 def test_a_spec_is_measured_from_order_to_report(ended):
-    found, report, network = ended["spec"]
+    found, report, network, _ = ended["spec"]
     assert (found.state, found.error) == ("done", None)
     assert [one.scheme for one in report.series] == list(ORDER.schemes)
     assert (report.architecture.layers, report.architecture.parameters) == (2, 33 * 32 + 33 * 8)
@@ -158,14 +171,39 @@ def test_a_spec_is_measured_from_order_to_report(ended):
 
 
 def test_an_exported_program_is_measured_with_its_own_weights_and_a_batch(ended):
-    found, report, _ = ended["pt2"]
+    found, report, _, _ = ended["pt2"]
     assert (found.state, found.error) == ("done", None)
     assert [one.scheme for one in report.series] == ["checkpoint"]
     assert report.series[0].layers[0].forward.input_share == 0.0  # all inputs are the same
 
 
+def test_a_plan_is_a_series_beside_the_weights_that_it_keeps(ended):
+    found, report, _, moments = ended["planned"]
+    assert (found.state, found.error) == ("done", None)
+    assert [one.scheme for one in report.series] == ["checkpoint", "plan"]
+    assert report.plan == PLAN
+    own, planned = ({one.name: one.rms for one in each.gradients} for each in report.series)
+    assert planned["0.weight"] == pytest.approx(2 * own["0.weight"], rel=1e-6)  # float32 products
+    assert planned["0.bias"] == own["0.bias"]
+    assert moments.by_name["0.weight"].second == pytest.approx(own["0.weight"] ** 2, rel=1e-6)
+
+
+def test_the_theory_of_kept_weights_can_be_calculated_from_their_kept_moments(ended):
+    _, report, network, moments = ended["planned"]
+    setting = Setting(batch=4)
+    found = expected(network, PLAN, own=moments.by_name, setting=setting).prediction
+    assert found.nodes == kept_in(report.series[1]).nodes
+    assert found.nodes
+
+
+def test_a_plan_that_keeps_weights_which_no_file_holds_is_refused(ended):
+    found = ended["nothing kept"].found
+    assert (found.state, found.error.code) == ("failed", "cannot_run")
+    assert "choose a scheme" in found.error.message
+
+
 def test_a_whole_pickled_module_is_measured_with_its_own_weights(ended):
-    found, report, _ = ended["pickled"]
+    found, report, _, _ = ended["pickled"]
     assert (found.state, found.error) == ("done", None)
     assert report.architecture.origin == "pickled module"
     with torch.no_grad():
@@ -174,14 +212,14 @@ def test_a_whole_pickled_module_is_measured_with_its_own_weights(ended):
 
 
 def test_an_onnx_file_is_measured_with_its_own_weights(ended):
-    found, report, _ = ended["onnx"]
+    found, report, _, _ = ended["onnx"]
     assert (found.state, found.error) == ("done", None)
     assert report.architecture.origin == "onnx"
     assert report.series[0].gradients[0].rms == 0.25
 
 
 def test_what_a_checkpoint_lacks_is_listed(ended):
-    found, report, _ = ended["joined"]
+    found, report, _, _ = ended["joined"]
     assert (found.state, found.error) == ("done", None)
     assert set(report.join["missing"]) == {"0.bias", "2.bias"}
     assert report.join["unused"] == ("extra",)
@@ -189,20 +227,20 @@ def test_what_a_checkpoint_lacks_is_listed(ended):
 
 
 def test_a_network_that_cannot_run_is_kept_as_an_inventory(ended):
-    found, _, network = ended["printed"]
+    found, _, network, _ = ended["printed"]
     assert (found.state, found.error.code) == ("failed", "cannot_run")
     assert isinstance(network, Inventory)
 
 
 def test_a_bare_state_dict_is_never_run_but_suggests_a_spec(ended):
-    found, _, network = ended["state dict"]
+    found, _, network, _ = ended["state dict"]
     assert (found.state, found.error.code) == ("failed", "cannot_run")
     assert "Linear(8, 4" in network.suggestion
 
 
 def test_a_hugging_face_config_is_built_and_measured(ended):
     pytest.importorskip("transformers")
-    found, report, _ = ended["config"]
+    found, report, _, _ = ended["config"]
     assert (found.state, found.error) == ("done", None)
     assert report.architecture.origin == "hugging face config"
     assert "auto_map" in " ".join(report.architecture.notes)

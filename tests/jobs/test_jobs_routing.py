@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.architecture.understanding import understand
+from app.core.plans import Plan
 from app.core.propagation import Order
 from app.jobs.routing import misses_gpu, multiply_adds, queue_of, series_of
 
@@ -72,3 +73,10 @@ def test_what_was_meant_for_a_gpu_is_told(device, work_, missed):
 
 def test_the_given_weights_come_first():
     assert series_of(Order(schemes=("zeros",), checkpoint=True)) == ("checkpoint", "zeros")
+
+
+def test_a_plan_is_the_last_series_and_work_of_its_own():
+    plain, planned = Order(seeds=4), Order(seeds=4, plan=Plan())
+    assert series_of(planned) == ("torch_default", "plan")
+    text = "input: [32]\nlayers: [Linear(32, 8)]"
+    assert work(text, planned) == 2 * work(text, plain)

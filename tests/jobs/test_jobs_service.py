@@ -260,6 +260,8 @@ def test_what_the_queue_wrote_of_old_jobs_is_swept(with_service, checkpoint):
     async def body(service):
         service.start()
         run = await service.finished(await service.submit(checkpoint()))
+        going = "SELECT count(*) FROM workflow_status WHERE completed_at IS NULL"
+        await service.eventually(going, (0,))
         async with service.tables.begin() as connection:
             await connection.exec_driver_sql(
                 "UPDATE workflow_status SET completed_at = completed_at - 7200000"

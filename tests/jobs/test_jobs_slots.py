@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from app.config import Settings
 from app.jobs import slots
 
@@ -83,3 +85,42 @@ def test_workers_of_both_queues_look_after_each_other(tmp_path):
     assert slot.is_neighbour("local-3")
     assert not slot.is_neighbour("elsewhere-0")
     slot.release()
+
+
+def test_a_silent_worker_elsewhere_is_buried_and_finds_out(tmp_path):
+    slot = slots.claim(tmp_path, "host-b")
+    slot.release()
+    os.utime(tmp_path / "host-b-0", (0, 0))
+    with slots.buried_if_silent(tmp_path, "host-b-0", seconds=30) as dead:
+        assert dead
+    assert not (tmp_path / "host-b-0").exists()
+
+
+def test_a_worker_elsewhere_that_holds_its_name_is_not_buried(tmp_path):
+    slot = slots.claim(tmp_path, "host-b")
+    os.utime(tmp_path / "host-b-0", (0, 0))
+    with slots.buried_if_silent(tmp_path, "host-b-0", seconds=30) as dead:
+        assert not dead
+    slot.beat()
+    slot.release()
+
+
+def test_a_worker_elsewhere_that_spoke_lately_is_not_buried(tmp_path):
+    slots.claim(tmp_path, "host-b").release()
+    with slots.buried_if_silent(tmp_path, "host-b-0", seconds=30) as dead:
+        assert not dead
+
+
+def test_a_worker_whose_name_was_taken_learns_it_at_its_next_beat(tmp_path):
+    slot = slots.claim(tmp_path, "host-b")
+    (tmp_path / "host-b-0").unlink()
+    with pytest.raises(slots.NameLost):
+        slot.beat()
+    slot.release()
+
+
+def test_the_jobs_of_a_worker_that_left_are_free_at_once(tmp_path):
+    slot = slots.claim(tmp_path, "host-b")
+    slot.leave()
+    with slots.buried_if_silent(tmp_path, "host-b-0", seconds=30) as dead:
+        assert dead

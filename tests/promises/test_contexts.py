@@ -7,24 +7,41 @@ from jinja2 import meta, nodes
 
 from app.web import contexts
 from app.web.assets import folder
+from app.web.code_contexts import CodePage, ReaderPage
+from app.web.drift_contexts import DriftChoicePage, DriftPage
 from app.web.health import DocsPage
+from app.web.login import LoginPage
 from app.web.overviews import HomePage, JobPage
+from app.web.phase_contexts import PhasePage
 from app.web.problems import ProblemPage
 from app.web.propagation_contexts import PropagationPage
 from app.web.render import SHARED_NAMES, TEMPLATES
+from app.web.report_contexts import ReportFile, ReportPage
 from app.web.seedings import SeedPage
 from app.web.spec_views import SpecPage
+from app.web.status import StatusPage
+from app.web.whatif_contexts import WhatIfPage
 from app.web.why import WhyPage
 
 CONTEXTS = {
+    "code.html": CodePage,
+    "compare.html": WhatIfPage,
     "docs.html": DocsPage,
+    "drift.html": DriftPage,
+    "drift_choice.html": DriftChoicePage,
     "home.html": HomePage,
     "job.html": JobPage,
     "layers.html": contexts.LayersPage,
+    "login.html": LoginPage,
+    "phase.html": PhasePage,
     "problem.html": ProblemPage,
     "propagation.html": PropagationPage,
+    "reader.html": ReaderPage,
+    "report_file.html": ReportFile,
     "seed.html": SeedPage,
     "spec.html": SpecPage,
+    "status.html": StatusPage,
+    "summary.html": ReportPage,
     "tensor.html": contexts.TensorPage,
     "why.html": WhyPage,
 }

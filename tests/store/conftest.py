@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from postgresql_server import Server, postgresql
 
 from app.config import Settings
 from app.store import database
@@ -15,6 +16,8 @@ from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.facts import File
 from app.store.runs import Runs
+
+__all__ = ["postgresql"]
 
 Result = TypeVar("Result")
 
@@ -39,9 +42,16 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
         yield chunk
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(_env_file=None, data_dir=tmp_path / "data")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Every test of the store runs on both databases."""
+    if request.param == "sqlite":
+        yield Settings(_env_file=None, data_dir=tmp_path / "data")
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    url = server.fresh()
+    yield Settings(_env_file=None, data_dir=tmp_path / "data", database_url=url)
+    server.drop(url)
 
 
 @pytest.fixture

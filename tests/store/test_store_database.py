@@ -14,6 +14,8 @@ from alembic.migration import MigrationContext
 from app.config import Settings
 from app.store import database, tables
 
+SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+
 
 def test_the_migrations_make_exactly_the_tables(settings):
     database.migrate(settings)
@@ -24,6 +26,7 @@ def test_the_migrations_make_exactly_the_tables(settings):
     engine.dispose()
 
 
+@SQLITE
 def test_migrating_twice_changes_nothing(settings):
     database.migrate(settings)
     before = (settings.data_dir / "initscope.sqlite").read_bytes()
@@ -31,6 +34,7 @@ def test_migrating_twice_changes_nothing(settings):
     assert (settings.data_dir / "initscope.sqlite").read_bytes() == before
 
 
+@SQLITE
 def test_the_file_is_in_wal_mode(settings):
     database.migrate(settings)
     with sqlite3.connect(settings.data_dir / "initscope.sqlite") as connection:
@@ -50,7 +54,8 @@ from app.config import Settings
 from app.store import database
 
 async def main():
-    engine = database.connect(Settings(_env_file=None, data_dir=sys.argv[1]))
+    folder, url = sys.argv[1:]
+    engine = database.connect(Settings(_env_file=None, data_dir=folder, database_url=url))
     for _ in range(25):
         async with engine.begin() as connection:
             now = (await connection.execute(sa.text("SELECT n FROM counter"))).scalar_one()
@@ -63,16 +68,16 @@ asyncio.run(main())
 
 def test_four_processes_that_read_and_then_write_lose_no_update(settings):
     database.migrate(settings)
-    with sqlite3.connect(settings.data_dir / "initscope.sqlite") as connection:
-        connection.execute("CREATE TABLE counter (n INTEGER)")
-        connection.execute("INSERT INTO counter VALUES (0)")
-    connection.close()
-    command = [sys.executable, "-c", COUNT, str(settings.data_dir)]
+    engine = sa.create_engine(settings.database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE counter (n INTEGER)"))
+        connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
+    command = [sys.executable, "-c", COUNT, str(settings.data_dir), settings.database_url]
     processes = [subprocess.Popen(command) for _ in range(4)]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
-    connection = sqlite3.connect(settings.data_dir / "initscope.sqlite")
-    assert connection.execute("SELECT n FROM counter").fetchone() == (100,)
-    connection.close()
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT n FROM counter")).scalar() == 100
+    engine.dispose()
 
 
 def test_a_reader_sees_the_state_before_an_open_write(settings):

@@ -7,6 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.graph import Inventory
+from app.core.meanfield.step import WeightMoments
+from app.core.plans import Choice, Plan
 from app.core.propagation import SCHEMA, Architecture, Order, PropagationReport
 from app.errors import NotFound
 from app.store import database
@@ -74,6 +76,56 @@ def test_the_same_order_has_the_same_address_and_another_has_another(on_order):
         other = replace(asked, order=Order(seeds=9))
         assert asked.id == again.id
         assert len({asked.id, other.id, replace(asked, weights=asked.network).id}) == 3
+
+    on_order(body)
+
+
+def test_a_plan_has_an_address_of_its_own_however_it_is_written(on_order):
+    async def body(_kept, asked, _shelf):
+        def order(**plan):
+            return replace(asked, order=Order(plan=Plan(**plan)))
+
+        written = [order(branch=0.5), order(branch=0.5, choices={"linear": Choice()})]
+        assert written[0].id == written[1].id
+        others = [order(), order(branch=0.25), order(choices={"linear": Choice(gain=2)})]
+        assert len({one.id for one in (asked, written[0], *others)}) == 5
+
+    on_order(body)
+
+
+def test_a_plan_comes_back_as_it_was_ordered(on_order):
+    async def body(kept, asked, _shelf):
+        plan = Plan(choices={"linear": Choice(gain=1.5, bias=0.0)}, normalisation="RMSNorm")
+        planned = replace(asked, order=Order(plan=plan))
+        made = await kept.accept(planned, again=False, enqueue=nothing)
+        assert made.order.plan == plan
+
+    on_order(body)
+
+
+def test_the_moments_of_weights_are_kept_with_the_measurement_that_found_them(on_order):
+    async def body(kept, asked, _shelf):
+        own = replace(asked, weights=asked.network, order=Order(checkpoint=True))
+        assert await kept.moments(asked.network, asked.network) is None
+        job = (await kept.accept(own, again=False, enqueue=nothing)).job
+        found = {"0.weight": WeightMoments(mean=0.5, second=0.3, row=0.2)}
+        await kept.finish(job, report(), headline="steady", moments=found)
+        moments = await kept.moments(asked.network, asked.network)
+        assert (moments.job, moments.by_name) == (job, found)
+        await kept.delete(own.id)
+        assert await kept.moments(asked.network, asked.network) is None
+
+    on_order(body)
+
+
+def test_the_last_moments_of_weights_are_those_that_count(on_order):
+    async def body(kept, asked, _shelf):
+        for mean, seeds in ((0.1, 2), (0.2, 3)):
+            own = replace(asked, weights=asked.network, order=Order(checkpoint=True, seeds=seeds))
+            job = (await kept.accept(own, again=False, enqueue=nothing)).job
+            moments = {"0.weight": WeightMoments(mean=mean, second=1.0)}
+            await kept.finish(job, report(), headline="steady", moments=moments)
+        assert (await kept.moments(asked.network, asked.network)).by_name["0.weight"].mean == 0.2
 
     on_order(body)
 
@@ -150,6 +202,19 @@ def test_progress_is_told_and_its_first_word_is_the_start(on_order):
             40,
             began,
         )
+
+    on_order(body)
+
+
+def test_a_measurement_that_is_done_has_done_all_of_its_steps(on_order):
+    """Progress is told now and then: the last that was told is short of the end."""
+
+    async def body(kept, asked, _shelf):
+        job = (await kept.accept(asked, again=False, enqueue=nothing)).job
+        assert await kept.progress(job, step="measuring", done=222, total=328)
+        assert await kept.finish(job, report(), headline="steady")
+        found = await kept.propagation(asked.id)
+        assert (found.state, found.done, found.total) == ("done", 328, 328)
 
     on_order(body)
 

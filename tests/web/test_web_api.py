@@ -353,8 +353,8 @@ def test_a_status_that_does_not_exist_is_refused(site, report):
 def test_metrics_count_runs_by_state_and_workers(site, report):
     answer = site.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert 'initscope_runs{state="done"} 1\ninitscope_runs{state="failed"} 0' in answer.text
-    assert "\ninitscope_workers_alive 0\n" in answer.text
+    assert 'initscope_runs{state="done"} 1.0\ninitscope_runs{state="failed"} 0.0' in answer.text
+    assert "\ninitscope_workers_alive 0.0\n" in answer.text
 
 
 def test_every_scheme_is_worked_out_step_by_step(client):

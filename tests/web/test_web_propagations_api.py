@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 
+from app.core.plans import Choice, Plan
 from app.core.propagation import SCHEMA, Architecture, PropagationReport
 from app.store.facts import Failure
 
@@ -72,6 +73,37 @@ def test_another_order_has_another_address(site, changes):
     assert accepted(site) != accepted(site, **changes)
 
 
+def test_a_plan_is_kept_and_shown(site):
+    plan = {"choices": {"linear": {"scheme": "lecun_normal", "gain": 1.5}}, "activation": "GELU"}
+    run = accepted(site, plan=plan)
+    assert stored(site, run).order.plan == Plan(
+        choices={"linear": Choice(scheme="lecun_normal", gain=1.5)}, activation="GELU"
+    )
+    told = site.client.get(f"/api/v1/runs/{run}").json()["ordered"]["order"]["plan"]
+    assert told["choices"]["linear"]["gain"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"base": "kaiming"}, "kaiming_"),
+        ({"base": "checkpoint"}, "plan's base"),
+        ({"choices": {"dense": {}}}, "dense"),
+        ({"choices": {"linear": {"gain": 0}}}, "gain"),
+        ({"choices": {"linear": {"gain": 1e9}}}, "gain"),
+        ({"choices": {"linear": {"scheme": "he"}}}, "linear"),
+        ({"activation": "relu"}, "ReLU"),
+        ({"normalisation": "Batch"}, "normalisation"),
+        ({"branch": -1}, "branch"),
+        ({"gain": 2}, "gain"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_with_what_was_expected(site, plan, words):
+    answer = ordered(site, plan=plan)
+    assert answer.status_code == 422
+    assert words in answer.json()["message"]
+
+
 def test_the_law_of_the_input_is_kept(site):
     run = accepted(site, input={"law": "uniform01"})
     assert stored(site, run).order.input == "uniform01"
@@ -124,7 +156,7 @@ def test_its_error_is_told_where_a_run_tells_its(site):
 
 def test_those_of_each_state_are_counted(site):
     accepted(site)
-    assert 'initscope_propagations{state="queued"} 1' in site.client.get("/metrics").text
+    assert 'initscope_propagations{state="queued"} 1.0' in site.client.get("/metrics").text
 
 
 def test_its_events_are_told_where_a_run_tells_its(site):

@@ -9,9 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from app.core.meanfield.gaussian import Expansion, angular, expansion
+from app.core.meanfield.gaussian import angular
 from app.core.meanfield.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.series import Expansion, expansions, products
 from app.core.meanfield.signal import Signal, from_draws, gaussian_draw
+from app.core.meanfield.smoothed import smoothed
 
 STEP: Final = 1e-4  # relative, of the numerical derivative of log q
 _DIGITS: Final = 11  # to which places are the same
@@ -34,38 +36,64 @@ def activated(signal: Signal, activation: Nonlinearity) -> Activated:
 
 def _by_draws(signal: Signal, activation: Nonlinearity) -> Activated:
     draws = gaussian_draw(signal)
-    found = from_draws(signal, activation.value(draws))
-    grown = from_draws(signal, activation.value(draws * (1 + STEP / 2)))
-    elasticity = math.log(grown.second / found.second) / STEP if found.second > 0 else 1.0
+    found = smoothed(from_draws(signal, activation.value(draws)), signal)
     slopes = np.mean(activation.slope(draws) ** 2, axis=(0, 1))
-    inherited = signal.inherited * elasticity**2
+    inherited = signal.inherited * _elasticity(signal, found, activation) ** 2
     return Activated(signal=replace(found, inherited=inherited), slope_second=slopes)
+
+
+def _elasticity(signal: Signal, after: Signal, activation: Nonlinearity) -> float:
+    """`d log E φ² / d log E x²`, both by the same draws."""
+    if activation.homogeneous is not None or after.second <= 0:
+        return 1.0
+    grown = activation.value(gaussian_draw(signal) * (1 + STEP / 2))
+    return math.log(signal.average(np.mean(grown**2, axis=(0, 1))) / after.second) / STEP
 
 
 def _by_moments(signal: Signal, activation: Nonlinearity) -> Activated:
     places = _distinct(signal)
-    each = [
-        expansion(activation, mean=mean, variance=variance)
-        for mean, variance in zip(places.means, places.variances, strict=True)
-    ]
+    each = expansions(activation, means=places.means, variances=places.variances)
     seconds = places.spread([one.moments.second for one in each])
-    within = _pairs(signal, activation, _correlation(signal, signal.within), places, each)
+    apart = _correlation(signal, signal.within)
+    np.fill_diagonal(apart, 0.0)  # a place with itself has E φ², without a series
+    within = _pairs(signal, activation, apart, places, each)
     np.fill_diagonal(within, seconds)
     shared = _correlation(signal, signal.across)
-    middle = int(np.argsort(seconds)[seconds.size // 2])
+    middle = _middle(seconds)
     typical = each[places.kind[middle]]
     after = replace(
         signal,
         mean=places.spread([one.moments.mean for one in each]),
         within=within,
         across=_pairs(signal, activation, shared, places, each),
-        kurtosis=typical.moments.kurtosis if typical.moments.second > 0 else 1.0,
-        joint=typical.joint(float(shared[middle, middle])),
+        counted=math.inf,
         inherited=signal.inherited * typical.elasticity**2,
         draw=lambda: activation.value(gaussian_draw(signal)),
     )
+    after = _sized(after, signal, typical, float(shared[middle, middle]))
     return Activated(
         signal=after, slope_second=places.spread([one.moments.slope_second for one in each])
+    )
+
+
+def _middle(values: Array) -> int:
+    """The place of the median; of those that differ by rounding always the same one."""
+    size = float(values.max(initial=0.0)) or 1.0
+    order = np.argsort(np.round(values / size, _DIGITS), kind="stable")
+    return int(order[values.size // 2])
+
+
+def _sized(after: Signal, signal: Signal, typical: Expansion, shared: float) -> Signal:
+    """With kurtosis and joint moment after φ; less where a norm has fixed the size before."""
+    kurtosis = typical.moments.kurtosis if typical.moments.second > 0 else 1.0
+    steep, second = typical.elasticity**2, typical.moments.second
+    slant = float(typical.coefficients[1]) ** 2 / second if second > 0 else 0.0
+    joint = typical.joint(shared) + steep * (signal.joint - 1 - 2 * shared**2)
+    return replace(
+        after,
+        kurtosis=max(kurtosis + steep * (signal.kurtosis - 3), 1.0),
+        joint=max(joint, 1.0),
+        stray=signal.stray * slant**2,
     )
 
 
@@ -83,8 +111,10 @@ class _Places:
 
 
 def _distinct(signal: Signal) -> _Places:
-    size = math.sqrt(signal.second) or 1.0
     variances = signal.variances
+    if variances.size == 1:
+        return _Places(means=signal.mean, variances=variances, kind=np.zeros(1, dtype=np.intp))
+    size = math.sqrt(signal.second) or 1.0
     pairs = np.stack([signal.mean / size, variances / size**2], axis=1).round(_DIGITS)
     _, first, kind = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
     return _Places(means=signal.mean[first], variances=variances[first], kind=kind.reshape(-1))
@@ -110,11 +140,4 @@ def _pairs(
     if activation.homogeneous is not None and not signal.mean.any():
         spread = np.sqrt(signal.variances)
         return np.outer(spread, spread) * angular(activation.homogeneous, correlation)
-    if correlation.size == 1:
-        return np.array([[each[0].product(float(correlation[0, 0]))]])
-    series = np.stack([one.coefficients for one in each], axis=1)[:, places.kind]
-    rest = np.sqrt(places.spread([one.remainder for one in each]))
-    total = np.outer(rest, rest)
-    for coefficients in series[::-1]:
-        total = total * correlation + np.outer(coefficients, coefficients)
-    return total
+    return products(each, places.kind, correlation)

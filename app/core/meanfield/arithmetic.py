@@ -3,76 +3,165 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from app.core.graph import Value
-from app.core.meanfield.axes import Axes, Factor, shape_of
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.signal import Draw, Signal, gaussian_draw, over_places
-from app.core.meanfield.step import NoRule, Pull, Situation, Step, single
+from app.core.meanfield.composed import applied, combined, composition, one_source
+from app.core.meanfield.gradients import settled
+from app.core.meanfield.nonlinearities import Nonlinearity
+from app.core.meanfield.notes import Average, Logits
+from app.core.meanfield.operands import Pair, is_tensor, operands, sent_back
+from app.core.meanfield.signal import Draw, Signal, gaussian_draw, summed_draw
+from app.core.meanfield.step import NoRule, Note, Pull, Situation, Step, multiplied
+from app.core.meanfield.written_attention import attention_logits, masked_sum
 
 
 def add(situation: Situation) -> Step:
-    """The sum of two signals, independent but for their means, or of a signal and a number."""
+    """The sum of two signals, or of a signal and a number.
+
+    Signals of different weights share no more than their means; functions of one signal are one
+    function of it.
+    """
+    factor = _factor(situation)
+    flipped = situation.operation == "rsub"
+    if not is_tensor(situation, "other"):
+        shift = situation.number("other", 0) * (1.0 if flipped else factor)
+        return _straight(situation, "self", factor if flipped else 1.0, shift)
+    if not is_tensor(situation, "self"):
+        return _straight(situation, "other", factor, situation.number("self", 0))
+    if (logits := attention_logits(situation)) is not None:
+        return masked_sum(situation, logits)
+    if one_source(situation) and not flipped:
+        return combined(situation, factor=factor)
+    weights = (factor, 1.0) if flipped else (1.0, factor)
+    if not _averages(situation):
+        _expect_apart(situation, "a sum")
+    return _sum(situation, weights)
+
+
+def _factor(situation: Situation) -> float:
     factor = situation.number("alpha", 1)
-    if situation.node.op.startswith("aten.sub"):
-        factor = -factor
-    terms = [situation.node.arguments.get(name) for name in ("self", "other")]
-    if not _is_signal(situation, terms[1]):
-        return _shifted(situation, factor * situation.number("other", 0))
-    left, right = _parameter(situation, "self"), _parameter(situation, "other")
-    axes, grid = _common(left.axes, right.axes, situation.node.shapes[0])
-    left, right = over_places(left, grid), over_places(_renamed(right, left.axes), grid)
-    mixed = factor * (np.outer(left.mean, right.mean) + np.outer(right.mean, left.mean))
+    return -factor if situation.operation in ("sub", "rsub") else factor
+
+
+def _sum(situation: Situation, weights: tuple[float, float]) -> Step:
+    pair = operands(situation)
+    left, right = _times(pair.left, weights[0]), _times(pair.right, weights[1])
+    mixed = np.outer(left.mean, right.mean) + np.outer(right.mean, left.mean)
     after = Signal(
-        axes=axes,
-        grid=grid,
-        mean=left.mean + factor * right.mean,
-        within=left.within + factor**2 * right.within + mixed,
-        across=left.across + factor**2 * right.across + mixed,
-        draw=_added(left, right, factor),
+        axes=pair.axes,
+        grid=pair.grid,
+        mean=left.mean + right.mean,
+        within=left.within + right.within + mixed,
+        across=left.across + right.across + mixed,
     )
+    after = replace(after, draw=_added(left, right, after))
     after = _mixed(after, left, right)
-    names = [term.value for term in terms if isinstance(term, Value)]
-    pulls: dict[str, Pull] = {names[0]: lambda gradient: gradient}
-    pulls[names[1]] = lambda gradient: gradient * factor**2
-    return Step(signals=(after,), pulls=(pulls,))
+    pulls: dict[str, Pull] = {}
+    for name, weight, source in zip(("self", "other"), weights, pair.sources, strict=True):
+        if not isinstance(situation.notes.get(situation.name(name)), Average):
+            pulls[situation.name(name)] = _back(weight**2, pair, source)
+    return Step(signals=(after,), pulls=(pulls,), by_draws=True)
 
 
 def scale(situation: Situation) -> Step:
-    """A signal times a number, or times an independent signal."""
-    dividing = situation.node.op.startswith("aten.div")
-    other = situation.node.arguments.get("other")
-    if _is_signal(situation, other):
+    """A signal times a number, or times another signal.
+
+    Signals of different weights are independent: a gate that is calculated from a signal by weights
+    of its own is so in wide layers. The gradient of a side that is repeated over places is a sum in
+    which each place's gradient goes with what stands there; theory does not follow it.
+    """
+    dividing = situation.operation in ("div", "true_divide")
+    if situation.node.arguments.get("rounding_mode") is not None:
+        raise NoRule("a division that rounds")
+    if not is_tensor(situation, "other"):
+        factor = situation.number("other", 1)
+        return _straight(situation, "self", 1 / factor if dividing else factor, 0.0)
+    if not is_tensor(situation, "self"):
         if dividing:
-            raise NoRule("a division of signals")
-        return _product(situation)
-    factor = situation.number("other", 1)
-    factor = 1 / factor if dividing else factor
-    signal = situation.signal("self")
+            raise NoRule("a number divided by a signal")
+        return _straight(situation, "other", situation.number("self", 1), 0.0)
+    if one_source(situation):
+        return combined(situation)
+    if not _averages(situation):
+        _expect_apart(situation, "a product")
+    return _product(situation, dividing=dividing)
+
+
+def negative(situation: Situation) -> Step:
+    """A signal times −1."""
+    return _straight(situation, "self", -1.0, 0.0)
+
+
+def _straight(situation: Situation, argument: str, factor: float, shift: float) -> Step:
+    """`a·x + b`: what the value was a function of, it still is."""
+    signal = situation.signal(argument)
+    after = _times(signal, factor)
+    moved = shift * (after.mean[:, None] + after.mean[None, :]) + shift**2
     after = replace(
+        after,
+        mean=after.mean + shift,
+        within=after.within + moved,
+        across=after.across + moved,
+        draw=None if signal.draw is None else (lambda: gaussian_draw(signal) * factor + shift),
+    )
+    note = _note(situation, argument, factor, shift)
+    pulls = {} if isinstance(note, Average) else {situation.name(argument): multiplied(factor**2)}
+    return Step(signals=(after,), pulls=(pulls,), by_draws=True, notes=(note,))
+
+
+def _note(situation: Situation, argument: str, factor: float, shift: float) -> Note | None:
+    known = situation.notes.get(situation.name(argument))
+    if isinstance(known, Logits):
+        return replace(known, scale=known.scale * factor)
+    if isinstance(known, Average):
+        return known
+    outer = Nonlinearity(
+        name="a·x + b", value=lambda x: factor * x + shift, slope=lambda x: np.full_like(x, factor)
+    )
+    inner = composition(situation, argument)
+    return replace(applied(situation, argument, outer), straight=inner.straight)
+
+
+def _times(signal: Signal, factor: float) -> Signal:
+    if factor == 1:
+        return signal
+    return replace(
         signal,
         mean=signal.mean * factor,
         within=signal.within * factor**2,
         across=signal.across * factor**2,
         draw=None if signal.draw is None else (lambda: gaussian_draw(signal) * factor),
     )
-    return single(situation, after, lambda gradient: gradient * factor**2, "self")
 
 
-def _product(situation: Situation) -> Step:
+def _averages(situation: Situation) -> bool:
     names = situation.name("self"), situation.name("other")
-    if names[0] == names[1]:
-        raise NoRule("a product of a signal with itself")
-    left, right = _parameter(situation, "self"), _parameter(situation, "other")
-    axes, grid = _common(left.axes, right.axes, situation.node.shapes[0])
-    left, right = over_places(left, grid), over_places(_renamed(right, left.axes), grid)
+    return any(isinstance(situation.notes.get(name), Average) for name in names)
+
+
+def _expect_apart(situation: Situation, what: str) -> None:
+    """Refuse sides that are random by the same weights or inputs.
+
+    Raises:
+        NoRule: If they are.
+    """
+    roots = [situation.roots.get(situation.name(name), frozenset()) for name in ("self", "other")]
+    if roots[0] & roots[1]:
+        raise NoRule(f"{what} of signals that depend on each other")
+
+
+def _product(situation: Situation, *, dividing: bool) -> Step:
+    pair = operands(situation)
+    left, right = (
+        _fixed(situation, name, side) for name, side in (("self", pair.left), ("other", pair.right))
+    )
+    if dividing:
+        right = _inverse(right)
     after = Signal(
-        axes=axes,
-        grid=grid,
+        axes=pair.axes,
+        grid=pair.grid,
         mean=left.mean * right.mean,
         within=left.within * right.within,
         across=left.across * right.across,
@@ -81,162 +170,70 @@ def _product(situation: Situation) -> Step:
         joint=left.joint * right.joint,
         inherited=left.inherited + right.inherited,
     )
-    squares = np.diag(left.within), np.diag(right.within)
-    pulls: dict[str, Pull] = {
-        names[0]: lambda gradient: gradient * squares[1],
-        names[1]: lambda gradient: gradient * squares[0],
-    }
+    pulls: dict[str, Pull] = {}
+    sides = zip(("self", "other"), (right, left), pair.sources, strict=True)
+    for name, other, source in sides:
+        value = situation.name(name)
+        if not isinstance(situation.notes.get(value), Average) and source.grid == pair.grid:
+            pulls[value] = multiplied(np.diag(other.within))
+    if dividing:
+        pulls.pop(situation.name("other"), None)
     return Step(signals=(after,), pulls=(pulls,))
 
 
-def concatenate(situation: Situation) -> Step:
-    """Signals side by side along the channels: the average over their channels."""
-    items = situation.node.arguments.get("tensors", ())
-    names = (
-        [item.value for item in items if isinstance(item, Value)]
-        if isinstance(items, tuple)
-        else []
-    )
-    if not names or any(name not in situation.signals for name in names):
-        raise NoRule("a concatenation with something that is no signal")
-    signals = [situation.signals[name] for name in names]
-    axis = int(situation.number("dim", 0)) % len(signals[0].axes)
-    if any(factor.role != "channel" for signal in signals for factor in signal.axes[axis]):
-        raise NoRule("a concatenation along places")
-    grid = signals[0].grid
-    signals = [over_places(_renamed(signal, signals[0].axes), grid) for signal in signals]
-    shares = np.array([math.prod(f.size for f in signal.axes[axis]) for signal in signals], float)
-    shares /= shares.sum()
-    axes = list(signals[0].axes)
-    axes[axis] = (Factor("channel", situation.node.shapes[0][axis]),)
-    after = Signal(
-        axes=tuple(axes),
-        grid=grid,
-        mean=_average([signal.mean for signal in signals], shares),
-        within=_average([signal.within for signal in signals], shares),
-        across=_average([signal.across for signal in signals], shares),
-        draw=_either(signals, shares),
-        inherited=float(_average([np.array(signal.inherited) for signal in signals], shares)),
-    )
-    return Step(signals=(after,), pulls=({name: (lambda gradient: gradient) for name in names},))
+def _back(factor: float, pair: Pair, source: Signal) -> Pull:
+    """The gradient times a number, at the places that a side has of its own."""
+    if source.grid == pair.grid:
+        return lambda gradient: gradient * factor
+    return lambda gradient: sent_back(settled(gradient) * factor, pair.grid, source)
 
 
-def _either(signals: Sequence[Signal], shares: Array) -> Draw | None:
-    if all(signal.draw is None for signal in signals):
-        return None
-
-    def draw() -> Array:
-        every = [gaussian_draw(signal) for signal in signals]
-        borders = np.round(np.cumsum(shares) * len(every[0])).astype(int)
-        starts = [0, *borders[:-1]]
-        return np.concatenate(
-            [one[start:stop] for one, start, stop in zip(every, starts, borders, strict=True)]
-        )
-
-    return draw
+def _fixed(situation: Situation, argument: str, signal: Signal) -> Signal:
+    """The signal; of an average over channels its mean alone, as it varies with each term."""
+    if not isinstance(situation.notes.get(situation.name(argument)), Average):
+        return signal
+    outer = np.outer(signal.mean, signal.mean)
+    return replace(signal, within=outer, across=outer, draw=None, kurtosis=1.0, joint=1.0)
 
 
-def _average(values: Sequence[Array], shares: Array) -> Array:
-    total: Array = sum(
-        (value * share for value, share in zip(values, shares, strict=True)), np.zeros(1)
-    )
-    return total.reshape(values[0].shape)
+def _inverse(divisor: Signal) -> Signal:
+    """One over a signal that hardly varies.
+
+    Raises:
+        NoRule: If it does.
+    """
+    size = np.abs(divisor.mean).min(initial=np.inf)
+    if size == 0 or divisor.variances.max(initial=0.0) > 0:
+        raise NoRule("a division by a signal" if size else "a division by 0")
+    mean = 1 / divisor.mean
+    outer = np.outer(mean, mean)
+    return replace(divisor, mean=mean, within=outer, across=outer, draw=None)
 
 
-def _is_signal(situation: Situation, term: object) -> bool:
-    return isinstance(term, Value) and (
-        term.value in situation.signals or term.value in situation.weights
-    )
-
-
-def _parameter(situation: Situation, argument: str) -> Signal:
-    """A signal, or a parameter as one: it is the same for all inputs."""
-    name = situation.name(argument)
-    if name in situation.signals:
-        return situation.signals[name]
-    law, shape = situation.weights[name], situation.shapes[name]
-    other = situation.signals[situation.name("other" if argument == "self" else "self")]
-    axes = _like(other.axes, shape)
-    grid = tuple(factor for axis in axes for factor in axis if factor.role == "place")
-    places = math.prod(factor.size for factor in grid)
-    within = np.full((places, places), law.mean**2)
-    np.fill_diagonal(within, law.second)
-    return Signal(
-        axes=axes, grid=grid, mean=np.full(places, law.mean), within=within, across=within
-    )
-
-
-def _like(axes: Axes, shape: Sequence[int]) -> Axes:
-    """The axes of a tensor of this shape that is broadcast against these axes."""
-    behind = axes[len(axes) - len(shape) :]
-    return tuple(
-        axis if math.prod(f.size for f in axis) == size else ()
-        for axis, size in zip(behind, shape, strict=True)
-    )
-
-
-def _common(left: Axes, right: Axes, shape: Sequence[int]) -> tuple[Axes, tuple[Factor, ...]]:
-    """Axes of a broadcast result and its grid; the left signal's names where both have one."""
-    sides = [((),) * (len(shape) - len(axes)) + tuple(axes) for axes in (left, right)]
-    axes = []
-    for one, other in zip(*sides, strict=True):
-        if one and other and shape_of((one,)) != shape_of((other,)):
-            raise NoRule("signals whose axes are divided differently")
-        axes.append(one or other)
-    grid = tuple(factor for axis in axes for factor in axis if factor.role == "place")
-    return tuple(axes), grid
-
-
-def _renamed(signal: Signal, axes: Axes) -> Signal:
-    """The signal with the other's places under the other's names."""
-    names: dict[int, Factor] = {}
-    behind = min(len(signal.axes), len(axes))
-    for own, other in zip(signal.axes[-behind:], axes[-behind:], strict=True):
-        if own and other and tuple(f.size for f in own) == tuple(f.size for f in other):
-            names |= {mine.key: yours for mine, yours in zip(own, other, strict=True) if mine.key}
-    return replace(
-        signal,
-        axes=tuple(tuple(_called(factor, names) for factor in axis) for axis in signal.axes),
-        grid=tuple(_called(factor, names) for factor in signal.grid),
-    )
-
-
-def _called(factor: Factor, names: dict[int, Factor]) -> Factor:
-    return names.get(factor.key, factor) if factor.key else factor
-
-
-def _shifted(situation: Situation, shift: float) -> Step:
-    signal = situation.signal("self")
-    moved = shift * (signal.mean[:, None] + signal.mean[None, :]) + shift**2
-    after = replace(
-        signal,
-        mean=signal.mean + shift,
-        within=signal.within + moved,
-        across=signal.across + moved,
-        draw=None if signal.draw is None else (lambda: gaussian_draw(signal) + shift),
-    )
-    return single(situation, after, lambda gradient: gradient, "self")
-
-
-def _added(left: Signal, right: Signal, factor: float) -> Draw | None:
+def _added(left: Signal, right: Signal, after: Signal) -> Draw | None:
     if left.draw is None and right.draw is None:
         return None
-
-    def draw() -> Array:
-        return gaussian_draw(left) + factor * gaussian_draw(right)
-
-    return draw
+    return summed_draw(after, left, right)
 
 
 def _mixed(after: Signal, left: Signal, right: Signal) -> Signal:
-    """Kurtosis and uncertainty of a sum of independent signals."""
+    """Kurtosis and uncertainty of a sum of independent signals.
+
+    A branch is as uncertain as the stem that it begins at, so what both inherit goes together.
+    """
     second = after.second
     if second <= 0:
         return after
     one, other = left.second / second, right.second / second
+    apart = [side.average(np.diag(side.across)) / second for side in (left, right)]
+    rooted = one * math.sqrt(left.inherited) + other * math.sqrt(right.inherited)
     return replace(
         after,
         kurtosis=one**2 * left.kurtosis + other**2 * right.kurtosis + 6 * one * other,
-        joint=one**2 * left.joint + other**2 * right.joint + 6 * one * other,
-        inherited=one**2 * left.inherited + other**2 * right.inherited,
+        joint=one**2 * left.joint
+        + other**2 * right.joint
+        + 2 * one * other
+        + 4 * apart[0] * apart[1],
+        inherited=rooted**2,
+        stray=one**2 * left.stray + other**2 * right.stray,
     )

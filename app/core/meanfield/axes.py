@@ -9,8 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
+
+from app.core.meanfield.sampled import Sampling, sampling, tokens
+from app.core.meanfield.windows import Span
 
 Role: TypeAlias = Literal["batch", "channel", "place"]
 _keys = itertools.count(1)
@@ -21,8 +24,19 @@ class Factor:
     """A part of an axis."""
 
     role: Role
-    size: int
+    size: int  # of places, how many are kept
     key: int = 0  # of a place: which axis of the grid it is
+    sample: Sampling | None = None  # which places are kept; None for all
+
+    @property
+    def whole(self) -> int:
+        """How many there are in the tensor."""
+        return self.size if self.sample is None else self.sample.whole
+
+    @property
+    def span(self) -> Span:
+        """The axis with the places that are kept."""
+        return Span(whole=self.whole, sample=self.sample)
 
 
 Axes: TypeAlias = tuple[tuple[Factor, ...], ...]
@@ -32,14 +46,29 @@ class Unfit(ValueError):
     """An operation mixes axes in a way that no rule follows."""
 
 
-def place(size: int) -> Factor:
+def place(whole: int, sample: Sampling | None = None) -> Factor:
     """A new axis of places."""
-    return Factor("place", size, next(_keys))
+    return Factor("place", whole if sample is None else sample.size, next(_keys), sample)
+
+
+def picture(sizes: Sequence[int]) -> tuple[Factor, ...]:
+    """New axes of places of a picture: of the long ones a sample is kept."""
+    return tuple(place(size, sampling(size, axes=len(sizes))) for size in sizes)
+
+
+def sequence(size: int) -> Factor:
+    """A new axis of tokens: of a long one a sample is kept."""
+    return place(size, tokens(size))
+
+
+def opened(factor: Factor) -> Factor:
+    """The same axis with all its places."""
+    return replace(factor, size=factor.whole, sample=None)
 
 
 def shape_of(axes: Axes) -> tuple[int, ...]:
     """The tensor's shape."""
-    return tuple(math.prod(factor.size for factor in axis) for axis in axes)
+    return tuple(math.prod(factor.whole for factor in axis) for axis in axes)
 
 
 def places_of(axes: Axes) -> tuple[Factor, ...]:
@@ -66,7 +95,7 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Reshaped:
     Raises:
         Unfit: If a new axis takes only a part of a factor that it does not divide.
     """
-    queue = [factor for axis in axes for factor in axis if factor.size > 1]
+    queue = [factor for axis in axes for factor in axis if factor.whole > 1]
     splits: dict[int, tuple[Factor, ...]] = {}
     result = [_take(queue, size, splits) for size in shape]
     if queue:
@@ -82,18 +111,18 @@ def _take(
         if not queue:
             raise Unfit
         factor = queue.pop(0)
-        if size % factor.size:
+        if size % factor.whole:
             factor, rest = _split(factor, size, splits)
             queue.insert(0, rest)
         taken.append(factor)
-        size //= factor.size
+        size //= factor.whole
     return tuple(taken)
 
 
 def _split(
     factor: Factor, outer: int, splits: dict[int, tuple[Factor, ...]]
 ) -> tuple[Factor, Factor]:
-    if factor.size % outer:
+    if factor.whole % outer or factor.sample is not None:
         raise Unfit
     if factor.role != "place":
         return Factor(factor.role, outer), Factor(factor.role, factor.size // outer)

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from app.core.meanfield.axes import Factor, place
+from app.core.meanfield.axes import Factor, Unfit, picture, place
 from app.core.meanfield.dense import NOTHING, reordered, size_of, weighted
 from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.sampled import LONGEST
 from app.core.meanfield.signal import Signal, in_axis_order
-from app.core.meanfield.step import NoRule, Situation, Step, single
-
-Tap: TypeAlias = tuple[
-    "np.ndarray[tuple[int], np.dtype[np.intp]]", "np.ndarray[tuple[int], np.dtype[np.bool_]]"
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A convolution's or pooling's geometry along each spatial axis."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    transposed: bool = False
-
-    def taps(self, inputs: Sequence[int], outputs: Sequence[int]) -> Iterator[list[Tap]]:
-        """For each position in the kernel, along each axis: the input of each output, if any."""
-        each = [self._along(axis, inputs[axis], outputs[axis]) for axis in range(len(self.kernel))]
-        yield from (list(combination) for combination in itertools.product(*each))
-
-    def _along(self, axis: int, inputs: int, outputs: int) -> list[Tap]:
-        at = np.arange(outputs)
-        found = []
-        for tap in range(self.kernel[axis]):
-            if self.transposed:
-                shifted = at + self.padding[axis] - tap * self.dilation[axis]
-                index, rest = np.divmod(shifted, self.stride[axis])
-                valid = (rest == 0) & (index >= 0) & (index < inputs)
-            else:
-                index = at * self.stride[axis] - self.padding[axis] + tap * self.dilation[axis]
-                valid = (index >= 0) & (index < inputs)
-            found.append((np.where(valid, index, 0), valid))
-        return found
-
-
-def flat_taps(window: Window, inputs: Sequence[int], outputs: Sequence[int]) -> Iterator[Tap]:
-    """For each position in the kernel: the flat input of each flat output, if any."""
-    for combination in window.taps(inputs, outputs):
-        flat = np.zeros(1, dtype=np.intp)
-        valid = np.ones(1, dtype=bool)
-        for axis, (index, inside) in enumerate(combination):
-            flat = (flat[:, None] * inputs[axis] + index[None, :]).reshape(-1)
-            valid = (valid[:, None] & inside[None, :]).reshape(-1)
-        yield flat, valid
+from app.core.meanfield.step import NoRule, Situation, Step, WeightMoments, single
+from app.core.meanfield.windows import AxisSum, Slide, along, over_axes, summed
 
 
 def convolution(situation: Situation, *, transposed: bool = False) -> Step:
@@ -67,82 +23,124 @@ def convolution(situation: Situation, *, transposed: bool = False) -> Step:
     if law is None:
         raise NoRule("a convolution without weights")
     shape = situation.shape("weight")
-    signal = in_axis_order(_spatial(situation.signal(), len(shape) - 2))
-    window = _window(situation, shape, transposed)
-    sizes = tuple(factor.size for factor in signal.grid)
-    channels, *outputs = situation.node.shapes[0][1:]
+    given = situation.signal()
+    signal = pictured(given, len(shape) - 2)
+    slides = _slides(situation, shape, transposed)
+    channels, *outputs = situation.node.shapes[0][-len(slides) - 1 :]
     groups = int(situation.number("groups", 1))
     fan_in = shape[0] // groups if transposed else shape[1]
     fan_out = shape[1] if transposed else shape[0] // groups
-    taps = list(flat_taps(window, sizes, outputs))
-    grid = tuple(place(size) for size in outputs)
+    grid = picture_of(outputs)
+    sums = [
+        summed(slide, old.span, new.span)
+        for slide, old, new in zip(slides, signal.grid, grid, strict=True)
+    ]
+    spatial = tuple((axis,) for axis in grid)
+    after = _summed(situation, signal, sums, fan_in=fan_in, law=law)
+    axes = (*signal.axes[: -len(grid) - 1], (Factor("channel", channels),), *spatial)
     bias = situation.weight("bias") or NOTHING
-    factor = fan_in * law.second
-    after = Signal(
-        axes=(signal.axes[0], (Factor("channel", channels),), *((axis,) for axis in grid)),
-        grid=grid,
-        mean=fan_in * law.mean * _gathered(signal.mean, taps) + bias.mean,
-        within=factor * _tapped(signal.within, taps) + bias.second,
-        across=factor * _tapped(signal.across, taps) + bias.second,
-    )
+    summands = fan_in * math.prod(shape[2:])
+    after = replace(after, axes=axes, grid=grid, summands=summands)
     after = weighted(signal, after, bias=bias.second, batch=situation.batch)
-    original = situation.signal().grid
+    back = [one.back for one in sums]
 
     def pull(gradient: Array) -> Array:
-        spread = fan_out * law.second * scattered(gradient, taps, signal.mean.size)
-        return reordered(spread, signal.grid, original)
+        return reordered(fan_out * law.second * along(gradient, back), signal.grid, given.grid)
 
     return single(situation, after, pull)
 
 
-def scattered(gradient: Array, taps: Sequence[Tap], size: int) -> Array:
-    """The sum over outputs at each input: the transpose of a window."""
-    total = np.zeros(size)
-    for index, valid in taps:
-        total += np.bincount(index, weights=np.where(valid, gradient, 0.0), minlength=size)
-    return total
+def _summed(
+    situation: Situation,
+    signal: Signal,
+    sums: Sequence[AxisSum],
+    *,
+    fan_in: int,
+    law: WeightMoments,
+) -> Signal:
+    """Parts with a mean of 0 over channels are multiplied by `E w²`, what all share by the rows."""
+    bias = situation.weight("bias") or NOTHING
+    factor = fan_in * law.second
+    shared = _shared(signal, sums, fan_in=fan_in, law=law)
+    return Signal(
+        axes=signal.axes,
+        grid=signal.grid,
+        mean=fan_in * law.mean * along(signal.mean, [one.places for one in sums]) + bias.mean,
+        within=factor * over_axes(signal.within, sums) + shared + bias.second,
+        across=factor * over_axes(signal.across, sums) + shared + bias.second,
+        summands=fan_in * _taps(sums),
+    )
 
 
-def _gathered(values: Array, taps: Sequence[Tap]) -> Array:
-    total: Array = sum((np.where(valid, values[index], 0.0) for index, valid in taps), np.zeros(1))
-    return total
+def _shared(
+    signal: Signal, sums: Sequence[AxisSum], *, fan_in: int, law: WeightMoments
+) -> Array | float:
+    """What the mean adds where rows of weights do not sum to 0 as independent ones do.
+
+    A row holds the weights of all channels and of all taps; each place sees those taps that lie
+    within the border.
+    """
+    taps = _taps(sums)
+    excess = law.rows(round(fan_in * taps)) - law.second
+    if excess == 0 or not signal.mean.any():
+        return 0.0
+    gathered = along(signal.mean, [one.places for one in sums])
+    return fan_in * excess / taps * np.outer(gathered, gathered)
 
 
-def _tapped(matrix: Array, taps: Sequence[Tap]) -> Array:
-    outputs = taps[0][0].size
-    total = np.zeros((outputs, outputs))
-    for index, valid in taps:
-        taken = matrix[np.ix_(index, index)]
-        total += taken if valid.all() else taken * np.outer(valid, valid)
-    return total
+def _taps(sums: Sequence[AxisSum]) -> float:
+    """How many inputs a window holds far from the borders."""
+    return math.prod(float(one.places.sum(axis=1).max()) for one in sums)
 
 
-def _spatial(signal: Signal, axes: int) -> Signal:
+def pictured(signal: Signal, count: int) -> Signal:
     """The signal, each of its last axes one axis of places.
 
     Raises:
-        NoRule: If channels stand there.
+        NoRule: If channels stand there, or places elsewhere.
     """
-    if any(factor.role != "place" for axis in signal.axes[-axes:] for factor in axis):
+    spatial = signal.axes[-count:]
+    if any(factor.role != "place" for axis in spatial for factor in axis):
         raise NoRule("a convolution along channels")
-    if all(len(axis) == 1 for axis in signal.axes[-axes:]):
-        return signal
-    joined = tuple(place(size_of(axis)) for axis in signal.axes[-axes:])
-    ordered = in_axis_order(signal)
-    spatial = tuple((factor,) for factor in joined)
-    return replace(ordered, axes=(*signal.axes[:-axes], *spatial), grid=joined)
+    signal = in_axis_order(signal)
+    if any(len(axis) != 1 for axis in spatial):
+        if any(factor.sample for axis in spatial for factor in axis):
+            raise Unfit
+        joined = tuple(place(size_of(axis)) for axis in spatial)
+        others = signal.grid[: len(signal.grid) - sum(len(axis) for axis in spatial)]
+        axes = (*signal.axes[:-count], *((factor,) for factor in joined))
+        signal = replace(signal, axes=axes, grid=(*others, *joined))
+    if len(signal.grid) != count:
+        raise NoRule("a window over a part of the places")
+    return signal
 
 
-def _window(situation: Situation, shape: tuple[int, ...], transposed: bool) -> Window:
+def picture_of(outputs: Sequence[int]) -> tuple[Factor, ...]:
+    """New axes of a picture of these sizes.
+
+    Raises:
+        NoRule: If one of them is longer than theory counts pairs of.
+    """
+    if max(outputs) > LONGEST:
+        raise NoRule(f"an axis of {max(outputs):,} places, more than the {LONGEST:,} that theory "
+                     "follows")  # fmt: skip
+    return picture(outputs)
+
+
+def _slides(situation: Situation, shape: tuple[int, ...], transposed: bool) -> list[Slide]:
     kernel = shape[2:]
     count = len(kernel)
-    return Window(
-        kernel=kernel,
-        stride=situation.integers("stride", (1,), count),
-        padding=_padding(situation, kernel),
-        dilation=situation.integers("dilation", (1,), count),
-        transposed=transposed,
+    parts = zip(
+        kernel,
+        situation.integers("stride", (1,), count),
+        _padding(situation, kernel),
+        situation.integers("dilation", (1,), count),
+        strict=True,
     )
+    return [
+        Slide(kernel=k, stride=s, padding=p, dilation=d, transposed=transposed)
+        for k, s, p, d in parts
+    ]
 
 
 def _padding(situation: Situation, kernel: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,15 +1,14 @@
-"""Rules of activations and dropout."""
+"""Rules of activations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from app.core.meanfield.activated import activated
-from app.core.meanfield.nonlinearities import Array, Nonlinearity, nonlinearity
-from app.core.meanfield.signal import Draw, Signal, gaussian_draw
-from app.core.meanfield.step import NoRule, Situation, Step, single
+from app.core.meanfield.composed import applied, composition, pull_through
+from app.core.meanfield.nonlinearities import Nonlinearity, nonlinearity
+from app.core.meanfield.normalised import recounted
+from app.core.meanfield.step import Situation, Step, single
 from app.core.operators import ACTIVATIONS
 
 _ARGUMENTS = {
@@ -28,16 +27,19 @@ _FUNCTIONS = {f"aten.{name}.default": name for name in ("abs", "erf", "sin", "sq
 
 def activation(situation: Situation) -> Step:
     """φ of each number; the gradient's second moment times E φ'²."""
-    signal, phi = situation.signal(_given(situation)), _nonlinearity(situation)
-    found = activated(signal, phi)
-
-    def pull(gradient: Array) -> Array:
-        if gradient.ndim == 1:
-            return gradient * found.slope_second
-        slopes: Array = phi.slope(gaussian_draw(signal)) ** 2
-        return gradient * slopes
-
-    return single(situation, found.signal, pull, _given(situation), by_draws=True)
+    argument = _given(situation)
+    signal, phi = situation.signal(argument), _nonlinearity(situation)
+    note = applied(situation, argument, phi)
+    inner = composition(situation, argument)
+    if inner.straight:
+        found = activated(signal, phi)
+        pull = pull_through(signal, phi, found.slope_second)
+        step = single(situation, found.signal, pull, argument, by_draws=True, note=note)
+        return replace(step, damped=recounted(situation.name(argument), signal, phi))
+    found = activated(situation.signals[inner.base], note.function)
+    own = activated(signal, phi).slope_second
+    pull = pull_through(signal, phi, own)
+    return single(situation, found.signal, pull, argument, by_draws=True, note=note)
 
 
 def _given(situation: Situation) -> str:
@@ -52,9 +54,6 @@ def _nonlinearity(situation: Situation) -> Nonlinearity:
     if name == "PReLU":
         law = situation.weight("weight")
         return nonlinearity("PReLU", {"init": law.mean if law else 0.25})
-    if name == "RReLU":
-        low, high = situation.number("lower", 1 / 8), situation.number("upper", 1 / 3)
-        return nonlinearity("LeakyReLU", {"negative_slope": (low + high) / 2})
     if name == "ELU" and situation.number("scale", 1) != 1:
         return nonlinearity("SELU")
     given = {
@@ -63,30 +62,3 @@ def _nonlinearity(situation: Situation) -> Nonlinearity:
         if isinstance(value := situation.node.arguments.get(theirs), int | float | str)
     }
     return nonlinearity(name, given)
-
-
-def dropout(situation: Situation) -> Step:
-    """`E x²/(1−p)` at a place; what two places or inputs share stays."""
-    signal = situation.signal()
-    p = situation.number("p", 0.5)
-    if not situation.training or not situation.node.arguments.get("train", True) or p == 0:
-        return single(situation, signal, lambda gradient: gradient)
-    if p >= 1:
-        raise NoRule("dropout of everything")
-    grown = signal.within.copy()
-    if "feature" in situation.node.op:
-        grown /= 1 - p
-    else:
-        np.fill_diagonal(grown, np.diag(grown) / (1 - p))
-    draw = _dropped(signal, p)
-    after = replace(signal, within=grown, kurtosis=signal.kurtosis / (1 - p), draw=draw)
-    return single(situation, after, lambda gradient: gradient / (1 - p))
-
-
-def _dropped(signal: Signal, p: float) -> Draw:
-    def draw() -> Array:
-        draws = gaussian_draw(signal)
-        kept = np.random.default_rng(~signal.seed & 0xFFFF_FFFF).random(draws.shape) >= p
-        return draws * kept / (1 - p)
-
-    return draw

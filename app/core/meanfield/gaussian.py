@@ -19,7 +19,6 @@ from app.core.meanfield.nonlinearities import Array, Nonlinearity
 
 REACH: Final = 10.0  # standard deviations: beyond lies 1.5e-23 of a Gaussian
 POINTS: Final = 32  # of each smooth stretch
-ORDERS: Final = 80  # of Hermite polynomials, where there are too many pairs for quadrature
 _LONGEST: Final = 2.5  # standard deviations of one stretch
 _RULES: Final = 256  # kept
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
@@ -151,72 +150,6 @@ def angular(slopes: tuple[float, float], correlation: Array) -> Array:
     folded = 2 / math.pi * (sine + correlation * np.arcsin(correlation))  # E |u||v|
     total: Array = linear**2 * correlation + even**2 * folded
     return total
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expansion:
-    """φ(μ + σz) on the Hermite polynomials of z."""
-
-    moments: Moments
-    coefficients: Array  # E φ h_k: [ORDERS]
-    squares: Array  # E φ² h_k: [ORDERS]
-    elasticity: float  # d log E φ² / d log E x², the mean growing with the root
-
-    @property
-    def remainder(self) -> float:
-        """What E φ² holds beyond the orders."""
-        return max(self.moments.second - float(self.coefficients @ self.coefficients), 0.0)
-
-    def product(self, correlation: float) -> float:
-        """`E φ(u)φ(v)` of two numbers of this law with this correlation."""
-        powers = correlation ** np.arange(ORDERS)
-        return float(self.coefficients**2 @ powers) + self.remainder * correlation**ORDERS
-
-    def joint(self, correlation: float) -> float:
-        """`E φ(u)²φ(v)² / (E φ²)²` for this correlation; 1 where φ is 0."""
-        second = self.moments.second
-        if second <= 0:
-            return 1.0
-        powers = correlation ** np.arange(ORDERS)
-        rest = max(self.moments.fourth - float(self.squares @ self.squares), 0.0)
-        both = float(self.squares**2 @ powers) + rest * correlation**ORDERS
-        return both / second**2
-
-
-def expansion(activation: Nonlinearity, *, variance: float, mean: float = 0.0) -> Expansion:
-    """The activation of one Gaussian number as a series, for its products with others.
-
-    Args:
-        activation: φ.
-        variance: Of x, at least 0.
-        mean: Of x.
-    """
-    found = moments(activation, variance=variance, mean=mean)
-    spread = math.sqrt(max(variance, 0.0))
-    kinks = tuple((kink - mean) / spread for kink in activation.kinks) if spread else ()
-    z, weight = rule(kinks)
-    x = mean + spread * z
-    value = activation.value(x)
-    polynomials = _polynomials(kinks)
-    growth = float(weight @ (value * activation.slope(x) * x))
-    return Expansion(
-        moments=found,
-        coefficients=polynomials @ (weight * value),
-        squares=polynomials @ (weight * value**2),
-        elasticity=growth / found.second if found.second > 0 else 1.0,
-    )
-
-
-@lru_cache(maxsize=_RULES)
-def _polynomials(kinks: tuple[float, ...]) -> Array:
-    """Normalised Hermite polynomials at the rule's nodes: [ORDERS, nodes]."""
-    z, _ = rule(kinks)
-    found = np.empty((ORDERS, z.size))
-    before, now = np.zeros_like(z), np.ones_like(z)
-    for order in range(ORDERS):
-        found[order] = now
-        before, now = now, (z * now - math.sqrt(order) * before) / math.sqrt(order + 1)
-    return found
 
 
 @lru_cache(maxsize=_RULES)

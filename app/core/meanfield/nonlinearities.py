@@ -68,8 +68,8 @@ def _number(arguments: Arguments, name: str, default: float) -> float:
 def _two_slopes(name: str, negative: float) -> Nonlinearity:
     return Nonlinearity(
         name=name,
-        value=lambda x: np.where(x > 0, x, negative * x),
-        slope=lambda x: np.where(x > 0, 1.0, negative),
+        value=lambda x: np.maximum(x, 0.0) if negative == 0 else np.where(x > 0, x, negative * x),
+        slope=lambda x: np.asarray((x > 0) * (1.0 - negative) + negative, np.float64),
         kinks=(0.0,),
         homogeneous=(negative, 1.0),
     )
@@ -200,24 +200,6 @@ def _softplus(name: str, arguments: Arguments) -> Nonlinearity:
     )
 
 
-def _tanh(name: str, _: Arguments) -> Nonlinearity:
-    return Nonlinearity(name=name, value=np.tanh, slope=lambda x: 1 - np.tanh(x) ** 2)
-
-
-def _sigmoid(name: str, _: Arguments) -> Nonlinearity:
-    return Nonlinearity(
-        name=name,
-        value=special.expit,
-        slope=lambda x: special.expit(x) * special.expit(-x),
-    )
-
-
-def _log_sigmoid(name: str, _: Arguments) -> Nonlinearity:
-    return Nonlinearity(
-        name=name, value=lambda x: -np.logaddexp(0, -x), slope=lambda x: special.expit(-x)
-    )
-
-
 def _softsign(name: str, _: Arguments) -> Nonlinearity:
     return Nonlinearity(
         name=name,
@@ -256,10 +238,6 @@ def _softshrink(name: str, arguments: Arguments) -> Nonlinearity:
     )
 
 
-def _tanhshrink(name: str, _: Arguments) -> Nonlinearity:
-    return Nonlinearity(name=name, value=lambda x: x - np.tanh(x), slope=lambda x: np.tanh(x) ** 2)
-
-
 def _threshold(name: str, arguments: Arguments) -> Nonlinearity:
     cut, filled = _number(arguments, "threshold", 0.0), _number(arguments, "value", 0.0)
     return Nonlinearity(
@@ -292,15 +270,15 @@ _BUILDERS: Final[dict[str, Callable[[str, Arguments], Nonlinearity]]] = {
     "Mish": _mish,
     "Softplus": _softplus,
     "Softsign": _softsign,
-    "Tanh": _tanh,
-    "Sigmoid": _sigmoid,
-    "LogSigmoid": _log_sigmoid,
+    "Tanh": partial(_smooth, np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    "Sigmoid": partial(_smooth, special.expit, lambda x: special.expit(x) * special.expit(-x)),
+    "LogSigmoid": partial(_smooth, lambda x: -np.logaddexp(0, -x), lambda x: special.expit(-x)),
     "Hardtanh": _hardtanh,
     "Hardsigmoid": _hardsigmoid,
     "Hardswish": _hardswish,
     "Hardshrink": _hardshrink,
     "Softshrink": _softshrink,
-    "Tanhshrink": _tanhshrink,
+    "Tanhshrink": partial(_smooth, lambda x: x - np.tanh(x), lambda x: np.tanh(x) ** 2),
     "Threshold": _threshold,
     "abs": _abs,
     "erf": partial(_smooth, special.erf, _erf_slope),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.signal import Draw, Signal, gaussian_draw
+from app.core.meanfield.gaussian import expectation
+from app.core.meanfield.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.signal import Draw, Signal, gaussian_draw, matched_draw
 from app.core.meanfield.step import NoRule, Situation, Step, WeightMoments, single
 
 _ONE = WeightMoments(mean=1.0, second=1.0)
@@ -29,21 +30,55 @@ class _Centred:
 def batch_norm(situation: Situation) -> Step:
     """Over the batch and all places of a channel, in training; by kept statistics in evaluation."""
     signal = situation.signal()
-    if not situation.node.arguments.get("training", True) or not situation.training:
+    if not situation.node.arguments.get("training", True):
         return _by_kept_statistics(situation, signal)
-    batch, places = situation.batch, signal.mean.size
-    row = (signal.within.sum(axis=1) + (batch - 1) * signal.across.sum(axis=1)) / (batch * places)
-    within, across = _without(signal, row, float(row.mean()))
-    trace = float(np.trace(within))
-    squares = float(np.sum(within**2) + (batch - 1) * np.sum(across**2))
-    freedom = batch * trace**2 / squares if squares > 0 else math.inf
+    batch = situation.batch
+    row = (signal.averages(signal.within) + (batch - 1) * signal.averages(signal.across)) / batch
+    within, across = _without(signal, row, signal.average(row))
+    size = signal.average(np.diag(within))
+    squares = signal.paired(within**2) + (batch - 1) * signal.paired(across**2)
+    freedom = batch * size**2 / squares if squares > 0 else math.inf
     centred = _Centred(
         within=within,
         across=across,
-        size=np.full(places, trace / places),
-        freedom=freedom,
+        size=np.full(signal.mean.size, size),
+        freedom=1 / (1 / freedom + 1 / signal.summands),
     )
-    return _normalised(situation, signal, centred, lost=1 / freedom)
+    step = _normalised(situation, signal, centred, lost=1 / freedom)
+    kept = max(1 - 2 / signal.summands, 0.0)
+    after = replace(step.signals[0], counted=freedom)
+    return replace(step, signals=(after,), damped={situation.name("input"): kept})
+
+
+def recounted(name: str, signal: Signal, phi: Nonlinearity) -> dict[str, float]:
+    """What a norm over a batch takes of a gradient that φ has cut, against what it takes of others.
+
+    It takes the gradient's mean and its part along the signal, each one number of ν. Before φ the
+    gradient is that of a sum which a norm follows too, so that over the batch it sums to 0: what
+    φ leaves of the mean is `1 − (Eφ')²/Eφ'²`, and along the signal `(E φ'²z² − (E φ'z)²)/Eφ'²`.
+
+    Args:
+        name: The value that φ is applied to.
+        signal: Its moments.
+        phi: φ.
+
+    Returns:
+        The factor on the gradient that the norm hands back, by the value; nothing where no norm
+        over a batch gave it.
+    """
+    if math.isinf(signal.counted) or signal.counted <= 1:
+        return {}
+    spread, middle = math.sqrt(signal.average(signal.variances)), signal.first
+    kinks = tuple((kink - middle) / spread for kink in phi.kinks) if spread else ()
+
+    def mean(power: int, steep: int) -> float:
+        return expectation(lambda z: z**power * phi.slope(middle + spread * z) ** steep, kinks)
+
+    own = mean(0, 2)
+    if own <= 0:
+        return {}
+    lost = 1 + (mean(2, 2) - mean(0, 1) ** 2 - mean(1, 1) ** 2) / own
+    return {name: (1 - lost / signal.counted) / (1 - 1 / signal.counted)}
 
 
 def layer_norm(situation: Situation) -> Step:
@@ -87,21 +122,27 @@ def rms_norm(situation: Situation) -> Step:
 
 
 def _over_channels(situation: Situation, signal: Signal, *, channels: int, folded: bool) -> Step:
-    mean = np.full_like(signal.mean, signal.mean.mean()) if folded else signal.mean
+    # Of the energy, the share that no norm before has centred and sized.
+    loose = min(max((signal.kurtosis - 1) / 2, 0.0), 1.0)
+    free = 1.0 if folded else 1 - math.sqrt(1 - loose)
+    mean = np.full_like(signal.mean, signal.first) if folded else signal.mean
     outer = np.outer(signal.mean, signal.mean)
     if folded:
-        row = signal.mean * mean + (signal.within - outer).mean(axis=1) / channels
-        within, _ = _without(signal, row, float(row.mean()))
-        other = signal.mean * mean + (signal.across - outer).mean(axis=1) / channels
-        across = signal.across - other[:, None] - other[None, :] + float(other.mean())
+        row = signal.mean * mean + signal.averages(signal.within - outer) / channels
+        within, _ = _without(signal, row, signal.average(row))
+        other = signal.mean * mean + signal.averages(signal.across - outer) / channels
+        across = signal.across - other[:, None] - other[None, :] + signal.average(other)
     else:
-        kept = 1 - 1 / channels
+        kept = 1 - free / channels
         within, across = (signal.within - outer) * kept, (signal.across - outer) * kept
     spread = np.diag(within)
-    size = np.full_like(spread, spread.mean()) if folded else spread.copy()
-    freedom = _freedom(within, channels) if folded else max(channels - 1, 1)
+    size = np.full_like(spread, signal.average(spread)) if folded else spread.copy()
+    places = _freedom(signal, within, channels) if folded else max(channels - 1, 1)
+    # Of a sum with what a norm has sized already, only the rest varies.
+    freedom = places if folded else 2 * places / max(signal.kurtosis - 1, 1e-9)
     centred = _Centred(within=within, across=across, size=size, freedom=freedom)
-    return _normalised(situation, signal, centred, lost=2 / (freedom + 1))
+    lost = 2 / (places + 1) if folded else (free + loose) / channels
+    return _normalised(situation, signal, centred, lost=lost)
 
 
 def _without(signal: Signal, row: Array, whole: float) -> tuple[Array, Array]:
@@ -110,9 +151,9 @@ def _without(signal: Signal, row: Array, whole: float) -> tuple[Array, Array]:
     return signal.within - away, signal.across - away
 
 
-def _freedom(within: Array, channels: int) -> float:
-    squares = float(np.sum(within**2))
-    return channels * float(np.trace(within)) ** 2 / squares if squares > 0 else math.inf
+def _freedom(signal: Signal, within: Array, channels: int) -> float:
+    squares = signal.paired(within**2)
+    return channels * signal.average(np.diag(within)) ** 2 / squares if squares > 0 else math.inf
 
 
 def _normalised(
@@ -136,11 +177,16 @@ def _normalised(
         within=gamma.second * centred.within * scale + mixed + beta.second,
         across=gamma.second * centred.across * scale + mixed + beta.second,
         inherited=0.0,
+        kurtosis=1.0,
+        joint=1.0,
+        summands=math.inf,
+        counted=math.inf,
         draw=_drawn(signal, root, gamma, beta, centred=mean is None),
     )
     # A measured variance of ν degrees of freedom has E 1/v̂ = ν/(ν−2)/v.
-    finite = centred.freedom / (centred.freedom - 2) if centred.freedom > 4 else 2.0
+    finite = 1 + 2 / max(centred.freedom - 2, 2.0)
     back = gamma.second / size * finite * max(1 - lost, 0.0)
+    after = _with_own_moments(after, gamma, beta)
     return single(situation, after, lambda gradient: gradient * back)
 
 
@@ -151,11 +197,33 @@ def _drawn(
         return None
 
     def draw() -> Array:
+        draws = gaussian_draw(signal)
         middle = signal.mean if centred else 0.0
-        normalised: Array = gamma.mean * (gaussian_draw(signal) - middle) * root + beta.mean
+        noise = np.random.default_rng(~signal.seed & 0xFFFF_FFFF)
+        steep, shift = (_of_channels(law, len(draws), noise) for law in (gamma, beta))
+        normalised: Array = steep * (draws - middle) * root + shift
         return normalised
 
     return draw
+
+
+def _of_channels(law: WeightMoments, count: int, noise: np.random.Generator) -> Array | float:
+    """A weight of each draw's channel: [draws, 1, 1]; Gaussian where they differ."""
+    if _are_alike(law):
+        return law.mean
+    spread = math.sqrt(max(law.second - law.mean**2, 0.0))
+    return law.mean + spread * noise.standard_normal((count, 1, 1))
+
+
+def _are_alike(law: WeightMoments) -> bool:
+    return math.isclose(law.second, law.mean**2, rel_tol=1e-12)
+
+
+def _with_own_moments(signal: Signal, *laws: WeightMoments) -> Signal:
+    """The signal, its draws with its moments where weights that differ have changed them."""
+    if signal.draw is None or all(_are_alike(law) for law in laws):
+        return signal
+    return replace(signal, draw=matched_draw(signal, signal.draw))
 
 
 def _by_kept_statistics(situation: Situation, signal: Signal) -> Step:
@@ -175,4 +243,5 @@ def _by_kept_statistics(situation: Situation, signal: Signal) -> Step:
         across=gamma.second * factor * (signal.across + shift) + mixed + beta.second,
         draw=_drawn(signal, np.full_like(signal.mean, root), gamma, beta, centred=False),
     )
+    after = _with_own_moments(after, gamma, beta)
     return single(situation, after, lambda gradient: gradient * (gamma.second * factor))

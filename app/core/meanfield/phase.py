@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,13 +16,17 @@ from scipy import optimize
 
 from app.core.meanfield.gaussian import cross, expectation, moments, slope_cross
 from app.core.meanfield.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.sweep import seconds
 
-MOST_STEPS: Final = 20_000
-TOLERANCE: Final = 1e-13  # relative change of q in one layer at which it has settled
-LOST: Final = 1e-60  # q below this has vanished
-GONE: Final = 1e60  # and above this has exploded
+STRIDE: Final = 1.05  # factor between two q that a fixed point is looked for between
+_STRIDES: Final = 64  # looked at together
+_STRETCHES: Final = 512  # kept
+TOLERANCE: Final = 1e-13  # relative, of q
+TINY: Final = 1e-24
+LOST: Final = 1e-9  # q that still falls below this vanishes: there every φ is a power
+GONE: Final = 1e12  # and one that still rises above this explodes: there every φ is linear
 NEAR: Final = 1e-3  # of χ₁ = 1, within which a depth scale is beyond any network
-_LOG_Q: Final = np.linspace(-18.0, 6.0, 49)  # of q − σ_b², between which the edge is looked for
+_BELOW_ONE: Final = (1 - 1e-6, 1 - 1e-4, 1 - 1e-3, 1 - 1e-2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +62,54 @@ def next_q(activation: Nonlinearity, q: float, *, weight: float, bias: float) ->
 def settled_q(activation: Nonlinearity, *, weight: float, bias: float, start: float = 1.0) -> float:
     """The q that layers come to from `start`; 0 if it vanishes and inf if it explodes.
 
+    E φ² grows with q for every activation here, so q moves one way, to the nearest q that stays.
+
     Source:
         Poole et al., Exponential expressivity in deep neural networks through transient chaos,
         2016.
     """
     if activation.homogeneous is not None:
         return _scale_free_q(activation, weight=weight, bias=bias, start=start)
-    q = start
-    for _ in range(MOST_STEPS):
-        following = next_q(activation, q, weight=weight, bias=bias)
-        if following < LOST or (
-            following < q and _falls_to_zero(activation, following, weight, bias)
-        ):
-            return 0.0
-        if following > GONE:
-            return math.inf
-        if abs(following - q) <= TOLERANCE * following:
-            return following
-        q = following
-    return q
+
+    def grown(q: float) -> float:
+        return next_q(activation, q, weight=weight, bias=bias) - q
+
+    rises = grown(start) > 0
+    ends = _turn(activation, weight=weight, bias=bias, start=start, rises=rises)
+    if ends is None:
+        return math.inf if rises else 0.0
+    low, high = (grown(end) for end in ends)
+    if (low > 0) == (high > 0):  # both are 0 but for rounding
+        return ends[0] if abs(low) < abs(high) else ends[1]
+    return float(optimize.brentq(grown, *ends, xtol=TINY, rtol=TOLERANCE))
+
+
+def _turn(
+    activation: Nonlinearity, *, weight: float, bias: float, start: float, rises: bool
+) -> tuple[float, float] | None:
+    """The two q, a stride apart, between which growth turns; None if it never does."""
+    way = GONE / start if rises else start / LOST
+    strides = math.ceil(math.log(way) / math.log(STRIDE))
+    before = start
+    for first in range(1, strides + 1, _STRIDES):
+        count = min(_STRIDES, strides + 1 - first)
+        places, second = _stretch(activation, start, first, count, rises=rises)
+        turned = np.flatnonzero((weight * second + bias > places) != rises)
+        if turned.size:
+            at = int(turned[0])
+            return (float(places[at - 1]) if at else before), float(places[at])
+        before = float(places[-1])
+    return None
+
+
+@lru_cache(maxsize=_STRETCHES)
+def _stretch(
+    activation: Nonlinearity, start: float, first: int, count: int, *, rises: bool
+) -> tuple[Array, Array]:
+    """Some q on the way from the start, and E φ² at each."""
+    steps = np.arange(first, first + count, dtype=np.float64) * (1 if rises else -1)
+    places: Array = start * np.exp(math.log(STRIDE) * steps)
+    return places, seconds(activation, places)[0]
 
 
 def chi(activation: Nonlinearity, q: float, *, weight: float) -> float:
@@ -84,7 +118,7 @@ def chi(activation: Nonlinearity, q: float, *, weight: float) -> float:
     Source:
         Schoenholz et al., Deep information propagation, 2017.
     """
-    return weight * moments(activation, variance=q).slope_second
+    return weight * moments(activation, variance=max(q, TINY)).slope_second  # at 0, the limit
 
 
 def fixed_point(
@@ -122,57 +156,11 @@ def unit_gain(activation: Nonlinearity) -> float:
     return 1 / math.sqrt(moments(activation, variance=1.0).second)
 
 
-def critical_weight(activation: Nonlinearity, *, bias: float) -> float | None:
-    """The σ_w² at which χ₁ = 1 where q settles, for this σ_b²: the edge of chaos.
-
-    Returns:
-        None where no such layer settles with q − σ_b² between 1.5e-8 and 400.
-
-    Source:
-        Schoenholz et al. 2017; for ReLU-like activations Hayou et al., On the impact of the
-        activation function on deep neural networks training, 2019: σ_w² = 1/E φ'² with σ_b = 0.
-    """
-    if activation.homogeneous is not None:
-        edge = 1 / moments(activation, variance=1.0).slope_second
-        return edge if bias == 0 else None
-
-    def height(log_q: float) -> float:
-        q = bias + math.exp(log_q)
-        return chi(activation, q, weight=_weight_for(activation, q, bias)) - 1
-
-    heights = [height(float(place)) for place in _LOG_Q]
-    for place in range(1, len(heights)):
-        if (heights[place - 1] < 0) != (heights[place] < 0):
-            bounds = float(_LOG_Q[place - 1]), float(_LOG_Q[place])
-            q = bias + math.exp(float(optimize.brentq(height, *bounds, xtol=1e-12)))
-            weight = _weight_for(activation, q, bias)
-            if _comes_to(activation, q, weight=weight, bias=bias):
-                return weight
-    return None
-
-
-def _weight_for(activation: Nonlinearity, q: float, bias: float) -> float:
-    """The σ_w² that keeps q."""
-    return (q - bias) / moments(activation, variance=q).second
-
-
-def _comes_to(activation: Nonlinearity, q: float, *, weight: float, bias: float) -> bool:
-    """Whether layers settle at q, and not at another of their fixed points."""
-    settled = settled_q(activation, weight=weight, bias=bias)
-    return math.isclose(settled, q, rel_tol=1e-3)
-
-
 def _scale_free_q(activation: Nonlinearity, *, weight: float, bias: float, start: float) -> float:
     rate = weight * moments(activation, variance=1.0).second
     if math.isclose(rate, 1.0, rel_tol=TOLERANCE):
         return start if bias == 0 else math.inf
     return math.inf if rate > 1 else bias / (1 - rate)
-
-
-def _falls_to_zero(activation: Nonlinearity, q: float, weight: float, bias: float) -> bool:
-    """Whether nothing stops q on its way down: without a bias, and losing where φ is linear."""
-    tiny = 1e-8
-    return bias == 0 and q < tiny and next_q(activation, q, weight=weight, bias=0.0) < q
 
 
 def _signal_slope(activation: Nonlinearity, q: float, weight: float) -> float:
@@ -203,9 +191,10 @@ def _settled_correlation(
         joint = cross(activation, variances=(q, q), covariance=correlation * q)
         return (weight * joint + bias) / q - correlation
 
-    high = 1 - 1e-6
-    low = 0.0 if excess(0.0) >= 0 else -high
-    if excess(low) <= 0 or excess(high) >= 0:
+    # Nearer to 1 the map is closer to its diagonal than quadrature between kinks can tell.
+    high = next((one for one in _BELOW_ONE if excess(one) < 0), None)
+    low = 0.0 if excess(0.0) >= 0 else -1 + 1e-6
+    if excess(low) <= 0 or high is None:
         return low if excess(low) <= 0 else 1.0
     return float(optimize.brentq(excess, low, high, xtol=1e-12))
 

@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from app.core.graph import Graph, Input, Node, Value
-from app.core.meanfield.axes import Axes, Factor, Unfit, place, places_of
+from app.core.graph import Graph, Input, Node
+from app.core.meanfield.axes import Unfit
+from app.core.meanfield.entered import NORMAL, UNIFORM01, InputMoments, entered
+from app.core.meanfield.fixed import FixedNumbers
+from app.core.meanfield.gradients import added, passed, settled
+from app.core.meanfield.lineage import roots_of, roots_of_view
+from app.core.meanfield.maxima import filled
+from app.core.meanfield.modes import in_mode
 from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.notes import Logits
+from app.core.meanfield.opening import PLACES, followed, names_of, too_many
+from app.core.meanfield.prediction import Prediction, Stop, is_finite, mean_square, theory_of
 from app.core.meanfield.rules import RULES
 from app.core.meanfield.signal import Signal
-from app.core.meanfield.step import NoRule, Pull, Situation, Step, WeightMoments
+from app.core.meanfield.step import Fixed, NoRule, Note, Pull, Situation, Step, WeightMoments, bare
+from app.core.meanfield.straight import straight, viewed
 from app.core.operators import FAMILY
 from app.core.propagation import Theory
 from app.errors import Invalid
 
-PLACES: Final = 1100  # of one signal; matrices of their pairs are what theory costs
 WORK: Final = 3e9  # pairs of places, in all: some minutes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputMoments:
-    """Of one number of the input, independent of all others."""
-
-    mean: float
-    second: float
-
-
-NORMAL: Final = InputMoments(mean=0.0, second=1.0)
-UNIFORM01: Final = InputMoments(mean=0.5, second=1 / 3)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Where theory ends, and why."""
-
-    node: str  # its name
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """Theory of one set of weights."""
-
-    nodes: dict[str, Theory]  # by node name
-    stops: tuple[Stop, ...] = ()
-    gradients: dict[str, float] = field(default_factory=dict)  # of values, second moments
+_OVERFLOW: Final = "its numbers leave the range of float64"
+_UNMET: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(MemoryError, StopIteration, TypeError, ValueError),
+)
+"""What a rule fails with on a form that it was not written for."""
 
 
 def predict(
@@ -60,6 +46,7 @@ def predict(
     inputs: InputMoments = NORMAL,
     batch: int = 64,
     training: bool = True,
+    values: Mapping[str, Fixed] | None = None,
 ) -> Prediction:
     """Follow the moments through a network and those of the gradient back.
 
@@ -69,8 +56,10 @@ def predict(
         inputs: Of real inputs; tokens are drawn evenly.
         batch: Inputs that a normalisation over the batch sees at once.
         training: Whether dropout and the batch's own statistics are on.
+        values: Of buffers and constants that are known, by name: masks, angles of positions.
     """
     walk = _Walk(graph, weights=weights, inputs=inputs, batch=batch, training=training)
+    walk.fixed = FixedNumbers(graph, values or {})
     walk.forward()
     gradients = walk.backward()
     theory = {
@@ -78,7 +67,7 @@ def predict(
         for node in graph.nodes
         if (found := walk.theory(node, gradients)) is not None
     }
-    seconds = {name: float(np.mean(values)) for name, values in gradients.items()}
+    seconds = {name: mean_square(walk.signals[name], each) for name, each in gradients.items()}
     return Prediction(nodes=theory, stops=tuple(walk.stops), gradients=seconds)
 
 
@@ -104,7 +93,13 @@ class _Walk:
         self._shapes |= {one.value: one.shape for one in graph.constants}
         self._numbers: dict[str, int | float] = {}
         self.signals: dict[str, Signal] = {}
+        self.fixed = FixedNumbers(graph, {})
+        self._notes: dict[str, Note] = {}
+        self._roots: dict[str, frozenset[str]] = {
+            one.name: frozenset([one.name]) for one in graph.inputs
+        }
         self._pulls: list[tuple[Node, Step]] = []
+        self._damped: dict[str, float] = {}
         self.stops: list[Stop] = []
         self._seeds = 0
         self._work = 0.0
@@ -113,14 +108,13 @@ class _Walk:
         self._seeds = 0
 
     def _enter(self, one: Input, moments: InputMoments) -> None:
-        axes = _input_axes(one, self._graph)
-        places = math.prod(factor.size for factor in places_of(axes))
         if one.draw == "mask":
             self._shapes[one.name] = one.shape
-        elif places > PLACES:
-            self.stops.append(Stop(node=one.name, reason=_too_many(places)))
-        else:
-            self.signals[one.name] = _input(axes, moments)
+            return
+        try:
+            self.signals[one.name] = entered(one, self._graph, moments)
+        except NoRule as why:
+            self.stops.append(Stop(node=one.name, reason=str(why)))
 
     def forward(self) -> None:
         """Apply each node's rule, as far as there are rules."""
@@ -128,25 +122,57 @@ class _Walk:
             self._follow(node)
 
     def _follow(self, node: Node) -> None:
-        names = _names(node)
-        if self._is_no_signal(node) or self._views_a_parameter(node, names):
-            return
-        if any(self._is_lost(name) for name in names):
-            return
         try:
-            step = self._step(node)
+            step = self._found(node)
         except (NoRule, Unfit) as why:
-            self.stops.append(Stop(node=node.name, reason=str(why) or f"no rule for {node.op}"))
+            reason = str(why) or f"no rule for {bare(node.op)}"
+            self.stops.append(Stop(node=node.name, reason=reason))
+            return
+        if step is None:
             return
         self._pulls.append((node, step))
         for name, signal in zip(node.results, step.signals, strict=False):
             if name:
                 self._seeds += 1
                 self.signals[name] = replace(signal, seed=self._seeds)
+        self._roots |= roots_of(node, step.signals, self.signals, self._roots, self._weights)
+        self._notes |= {
+            name: note for name, note in zip(node.results, step.notes, strict=False) if note
+        }
+
+    def _found(self, node: Node) -> Step | None:
+        """What a node's rule says; None where it needs none, or theory stopped before it.
+
+        Raises:
+            NoRule: If there is none; an uploaded network may have forms that no rule has met.
+        """
+        try:
+            names = names_of(node)
+            if self._is_no_signal(node) or self._views_a_parameter(node, names):
+                return None
+            if any(self._is_lost(name) for name in names):
+                return None
+            step = self._step(node)
+        except Invalid as why:
+            raise NoRule(why.message) from why
+        except Unfit:
+            raise
+        except _UNMET as why:
+            raise NoRule(f"{bare(node.op)} in a form that has no rule") from why
+        for signal, note in itertools.zip_longest(step.signals, step.notes):
+            if not isinstance(note, Logits) and not is_finite(signal):
+                raise NoRule(_OVERFLOW)
+        return step
 
     def _is_no_signal(self, node: Node) -> bool:
         """Sizes, and tensors of fixed numbers: what rules ask of them they know by their shape."""
         family = FAMILY.get(node.op)
+        if self.fixed.follow(node):
+            for name, shape in zip(node.results, node.shapes, strict=False):
+                self._shapes[name] = shape
+                if not shape:
+                    self._numbers[name] = self.fixed.values[name].item()
+            return True
         if family == "size":
             self._numbers |= dict.fromkeys(node.results, self._graph.batch)
         elif family == "factory":
@@ -159,51 +185,44 @@ class _Walk:
         return not any(name in each for each in known)
 
     def _views_a_parameter(self, node: Node, names: list[str]) -> bool:
-        """A transpose, a reshape or a piece of a parameter has the parameter's moments."""
-        if FAMILY.get(node.op) not in ("shape", "selection", "cast") or not names:
+        """Whether a node's results are parameters still: views of one, or one times a number."""
+        found = straight(node, self._weights) or viewed(node, names, self._weights, self.signals)
+        if found is None:
             return False
-        if any(name not in self._weights for name in names) or len(set(names)) > 1:
-            return False
-        for result, shape in zip(node.results, node.shapes, strict=False):
-            self._weights[result] = self._weights[names[0]]
-            self._shapes[result] = shape
+        self._roots |= roots_of_view(node, self._roots, self._weights)
+        self._weights |= dict.fromkeys(node.results, found)
+        self._shapes |= dict(zip(node.results, node.shapes, strict=False))
         return True
 
     def _step(self, node: Node) -> Step:
         rule = RULES.get(node.op)
         if rule is None:
-            raise NoRule(f"no rule for {node.op.removeprefix('aten.').split('.')[0]}")
+            raise NoRule(f"no rule for {bare(node.op)}")
         situation = Situation(
-            node=node,
+            node=in_mode(node, training=self._training),
             signals=self.signals,
             weights=self._weights,
             shapes=self._shapes,
             batch=self._batch,
             training=self._training,
             numbers=self._numbers,
+            fixed=self.fixed.values,
+            notes=self._notes,
+            roots=self._roots,
             batch_size=self._graph.batch,
         )
         self._spend(node)
-        try:
-            return rule(situation)
-        except Invalid as why:
-            raise NoRule(why.message) from why
+        return followed(rule, situation)
 
     def _spend(self, node: Node) -> None:
         """Refuse what would take too much memory or time, before it does."""
         places = max(
-            (self.signals[name].mean.size for name in _names(node) if name in self.signals),
+            (self.signals[name].mean.size for name in names_of(node) if name in self.signals),
             default=1,
         )
-        if FAMILY[node.op] == "convolution":
-            places = max(places, math.prod(node.shapes[0][2:]))
-            taps = [
-                math.prod(self._shapes[name][2:]) for name in _names(node) if name in self._shapes
-            ]
-            self._work += places**2 * max(taps, default=1)
         self._work += places**2
         if places > PLACES:
-            raise NoRule(_too_many(places))
+            raise NoRule(too_many(places))
         if self._work > WORK:
             raise NoRule("too much to calculate")
 
@@ -216,11 +235,25 @@ class _Walk:
         if any(name not in self.signals for name in self._graph.outputs):
             return {}
         for node, step in reversed(self._pulls):
-            for name, pulls in zip(node.results, step.pulls, strict=False):
-                self._send(gradients, name, pulls, by_draws=step.by_draws)
-        return {
-            name: _settled(values) for name, values in gradients.items() if name in self.signals
+            self._damped |= step.damped
+            try:
+                for name, pulls in zip(node.results, step.pulls, strict=False):
+                    self._send(gradients, name, pulls, op=node.op, by_draws=step.by_draws)
+            except _UNMET:
+                reason = f"the way back through {bare(node.op)} in a form that has no rule"
+                self.stops.append(Stop(node=node.name, reason=reason))
+                return {}
+        found = {
+            name: filled(settled(values), self.signals[name].grid)
+            for name, values in gradients.items()
+            if name in self.signals
         }
+        if all(np.isfinite(values).all() for values in found.values()):
+            return found
+        self.stops.append(
+            Stop(node=self._graph.nodes[-1].name, reason=f"on the way back, {_OVERFLOW}")
+        )
+        return {}
 
     def _send(
         self,
@@ -228,82 +261,34 @@ class _Walk:
         name: str,
         pulls: Mapping[str, Pull],
         *,
+        op: str,
         by_draws: bool,
     ) -> None:
         if name not in gradients:
             return
-        arrived = gradients[name] if by_draws else _settled(gradients[name])
-        places = self.signals[name].mean.size
-        full = np.broadcast_to(arrived, (places,)) if arrived.size == 1 else arrived
+        arrived, signal = gradients[name], self.signals[name]
+        if arrived.ndim == 3 and not by_draws:
+            arrived = filled(settled(arrived), signal.grid)
+        full = (
+            np.broadcast_to(arrived.reshape(-1), signal.mean.shape)
+            if arrived.size == 1
+            else arrived
+        )
         for source, pull in pulls.items():
             if source in self.signals:
-                gradients[source] = gradients[source] + pull(full)
-        gradients[name] = _settled(gradients[name])
+                back = passed(pull, full, op=op, by_draws=by_draws)
+                back = back * self._damped[name] if name in self._damped else back
+                gradients[source] = added(gradients[source], back)
+        gradients[name] = filled(settled(arrived), signal.grid)
 
     def theory(self, node: Node, gradients: Mapping[str, Array]) -> Theory | None:
         """What is predicted of a node's first output."""
         name = node.results[0] if node.results else ""
-        signal = self.signals.get(name)
-        if signal is None or not math.isfinite(signal.second):
+        signal, arrived = self.signals.get(name), gradients.get(name)
+        if signal is None:
             return None
-        arrived = gradients.get(name)
-        return Theory(
-            mean=signal.first,
-            std=signal.std,
-            rms=math.sqrt(max(signal.second, 0.0)),
-            grad_rms=None if arrived is None else math.sqrt(float(np.mean(arrived))),
-            input_share=signal.input_share,
-            sd_log=math.sqrt(signal.log_variance(self._batch)),
-        )
+        gradient = None if arrived is None else mean_square(signal, arrived)
+        return theory_of(signal, gradient, batch=self._batch)
 
 
-def _settled(gradient: Array) -> Array:
-    """A gradient by draws, averaged over them."""
-    settled: Array = gradient.mean(axis=(0, 1)) if gradient.ndim == 3 else gradient
-    return settled
-
-
-def _names(node: Node) -> list[str]:
-    """Values that a node uses."""
-    found = []
-    for argument in node.arguments.values():
-        items = argument if isinstance(argument, tuple) else (argument,)
-        found += [item.value for item in items if isinstance(item, Value)]
-    return found
-
-
-def _too_many(places: int) -> str:
-    return f"{places:,} places, more than the {PLACES:,} that theory follows"
-
-
-def _input(axes: Axes, moments: InputMoments) -> Signal:
-    grid = places_of(axes)
-    places = math.prod(factor.size for factor in grid)
-    across = np.full((places, places), moments.mean**2)
-    within = across.copy()
-    np.fill_diagonal(within, moments.second)
-    return Signal(
-        axes=axes, grid=grid, mean=np.full(places, moments.mean), within=within, across=across
-    )
-
-
-def _input_axes(one: Input, graph: Graph) -> Axes:
-    """The first axis counts inputs; channels are second in images and last elsewhere."""
-    rest = one.shape[1:]
-    first = (Factor("batch", one.shape[0]),)
-    if one.draw == "tokens":
-        return (first, *((place(size),) for size in rest))
-    image = len(rest) > 2 or _goes_into(one.name, graph, "convolution")
-    channel = 0 if image else len(rest) - 1
-    return (
-        first,
-        *(
-            (Factor("channel", size),) if at == channel else (place(size),)
-            for at, size in enumerate(rest)
-        ),
-    )
-
-
-def _goes_into(name: str, graph: Graph, family: str) -> bool:
-    user = next((node for node in graph.nodes if name in _names(node)), None)
-    return user is not None and FAMILY.get(user.op) == family
+__all__ = ["NORMAL", "UNIFORM01", "InputMoments", "Prediction", "Stop", "predict"]

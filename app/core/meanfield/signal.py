@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 
+from app.core.meanfield import sampled
 from app.core.meanfield.axes import Axes, Factor, Unfit, channels_of, places_of
+from app.core.meanfield.matched import DRAWS, draws_of, gaussian, matched, scale_of
 from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.sampled import Sampling
 
 MOST_AXES: Final = 8  # of a grid
-DRAWS: Final = 4096  # joint draws of one channel where it is not Gaussian
 Draw: TypeAlias = Callable[[], Array]
 
 
@@ -21,7 +23,8 @@ Draw: TypeAlias = Callable[[], Array]
 class Signal:
     """Moments of one channel, over random weights, at P places of a grid.
 
-    The rows and columns of `within` and `across` are the places in row-major order of `grid`.
+    The rows and columns of `within` and `across` are the places in row-major order of `grid`; of a
+    long axis they are those of its sample, which `average`, `averages` and `paired` weigh.
     """
 
     axes: Axes
@@ -29,21 +32,47 @@ class Signal:
     mean: Array  # [P]
     within: Array  # [P, P], E x_α x_α' of one input
     across: Array  # [P, P], E x_α y_α' of two inputs
-    draw: Draw | None = None  # [DRAWS, 2, P], two inputs; None where the channel is Gaussian
+    draw: Draw | None = None  # [draws, 2, P], two inputs; None where the channel is Gaussian
     kurtosis: float = 3.0  # E x⁴/(E x²)² of one input, averaged over places
     joint: float = 3.0  # E x²y²/(E x²)² of two inputs, averaged over places
     inherited: float = 0.0  # variance of log E x² over networks, from the layers before
     seed: int = 0  # of its draws while it is Gaussian: one for each independent signal
+    stray: float = 0.0  # variance of two inputs' correlation over networks, from the layers before
+    summands: float = math.inf  # independent weights in a channel, which all its places share
+    counted: float = math.inf  # numbers by which a norm over the batch has just sized a channel
+    _drawn: list[Array] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    @property
+    def places(self) -> int:
+        """How many places there are, kept or not."""
+        return math.prod(factor.whole for factor in self.grid)
+
+    def average(self, values: Array) -> float:
+        """The mean over all places of a number of each kept one: [P]."""
+        return float(values[0]) if values.size == 1 else sampled.averaged(values, self._axes())
+
+    def averages(self, matrix: Array) -> Array:
+        """For each kept place the mean over its pairs with all places: [P, P] → [P]."""
+        return sampled.rows_averaged(matrix, self._axes())
+
+    def paired(self, matrix: Array) -> float:
+        """The mean over all pairs of places, each with itself among them: [P, P]."""
+        if matrix.size == 1:
+            return float(matrix[0, 0])
+        return sampled.pairs_averaged(matrix, self._axes())
+
+    def _axes(self) -> list[tuple[int, Sampling | None]]:
+        return [(factor.size, factor.sample) for factor in self.grid]
 
     @property
     def second(self) -> float:
         """E x², averaged over places."""
-        return float(np.mean(np.diag(self.within)))
+        return self.average(self.within.diagonal())
 
     @property
     def first(self) -> float:
         """E x, averaged over places."""
-        return float(np.mean(self.mean))
+        return self.average(self.mean)
 
     @property
     def std(self) -> float:
@@ -55,7 +84,7 @@ class Signal:
         """Root mean square of the spread over inputs ÷ root mean square."""
         if self.second <= 0:
             return None
-        spread = float(np.mean(np.diag(self.within) - np.diag(self.across)))
+        spread = self.average(np.diag(self.within) - np.diag(self.across))
         return math.sqrt(max(spread, 0.0) / self.second)
 
     def log_variance(self, batch: int) -> float:
@@ -63,8 +92,20 @@ class Signal:
 
         What the layers before leave, and what the finite number of these channels adds.
         """
-        squares = (self.kurtosis + (batch - 1) * self.joint) / batch
-        return self.inherited + max(squares - 1, 0.0) / max(self.channels, 1)
+        near = (self.kurtosis - 1) * self._alike(self.within)
+        far = (self.joint - 1) * self._alike(self.across)
+        squares = (near + (batch - 1) * far) / batch
+        return self.inherited + max(squares, 0.0) / max(self.channels, 1)
+
+    def _alike(self, moments: Array) -> float:
+        """What the squares at two places vary together, of what they vary at one: at most 1.
+
+        Of a Gaussian it goes with the square of the covariance; of others nearly with itself.
+        """
+        shared = moments - np.outer(self.mean, self.mean) if self.mean.any() else moments
+        shared = shared * shared if self.draw is None else np.abs(shared)
+        own = self.average(shared.diagonal())
+        return min(self.paired(shared) / own, 1.0) if own > 0 else 1.0
 
     @property
     def channels(self) -> int:
@@ -79,40 +120,69 @@ class Signal:
 
 
 def gaussian_draw(signal: Signal) -> Array:
-    """Joint draws of one channel at all places of two inputs: [DRAWS, 2, P].
+    """Joint draws of one channel at all places of two inputs: [draws, 2, P].
 
-    The seeds are fixed: the same network gives the same theory.
+    The seeds are fixed: the same network gives the same theory. A Gaussian's draws have its own
+    means and variances at each place, to rounding.
     """
-    if signal.draw is not None:
-        return signal.draw()
-    outer = np.outer(signal.mean, signal.mean)
-    within, across = signal.within - outer, signal.across - outer
-    noise = np.random.default_rng(signal.seed)
-    total = _antithetic(noise, within + across)  # of two inputs, and their difference
-    apart = _antithetic(noise, within - across)
-    draws: Array = np.stack([total + apart, total - apart], axis=1) / math.sqrt(2) + signal.mean
-    return draws
+    if not signal._drawn:
+        if signal.draw is None:
+            drawn = gaussian(signal.seed, signal.mean, signal.within, signal.across)
+        else:
+            drawn = _counted(signal.draw())
+        signal._drawn.append(drawn)
+    return signal._drawn[0]
 
 
-def _antithetic(noise: np.random.Generator, covariance: Array) -> Array:
-    """Gaussian draws of which each has its negative among them: odd moments are exact."""
-    half = noise.standard_normal((DRAWS // 2, len(covariance))) @ _root(covariance).T
-    # The sum and the difference must not be negated together: their halves are laid apart.
-    return noise.permutation(np.concatenate([half, -half]))
+def _counted(draws: Array) -> Array:
+    """As many draws as there should be for these places, whatever they were made from."""
+    count = draws_of(draws.shape[-1])
+    if len(draws) == count:
+        return draws
+    return np.resize(draws, (count, *draws.shape[1:]))
+
+
+def matched_draw(signal: Signal, draw: Draw) -> Draw:
+    """A draw whose second moments are those of the signal, not those of a sample."""
+    return lambda: matched(_counted(draw()), signal.mean, signal.within, signal.across)
+
+
+def summed_draw(after: Signal, left: Signal, right: Signal) -> Draw:
+    """Draws of the sum of two independent signals, with the moments that it has."""
+    return matched_draw(after, lambda: _loose_draw(left) + _loose_draw(right))
+
+
+def _loose_draw(signal: Signal) -> Array:
+    """Draws whose second moments may be a sample's."""
+    if signal.draw is not None or signal._drawn:
+        return gaussian_draw(signal)
+    return gaussian(signal.seed, signal.mean, signal.within, signal.across, loose=True)
 
 
 def from_draws(signal: Signal, draws: Array) -> Signal:
-    """The signal with the moments of its draws, which it keeps: [DRAWS, 2, P]."""
-    first, second = draws[:, 0], draws[:, 1]
-    squares = np.mean(draws**2, axis=(0, 1))
-    return replace(
+    """The signal with the moments of its draws, which it keeps: [draws, 2, P]."""
+    unit = scale_of(np.mean(draws * draws, axis=(0, 1)))
+    lean = (draws / unit).astype(np.float32)  # sums of draws, which are a percent off anyway
+    first, second = lean[:, 0], lean[:, 1]
+    crossed = (first.T @ second).astype(np.float64)
+    paired = (first.T @ first).astype(np.float64) + second.T @ second
+    squares = lean * lean
+    size = squares.mean(axis=(0, 1), dtype=np.float64)
+    np.fill_diagonal(paired, size * 2 * len(draws))
+    found = replace(
         signal,
         mean=draws.mean(axis=(0, 1)),
-        within=(first.T @ first + second.T @ second) / (2 * len(draws)),
-        across=(first.T @ second + second.T @ first) / (2 * len(draws)),
+        within=paired * (unit**2 / (2 * len(draws))),
+        across=(crossed + crossed.T) * (unit**2 / (2 * len(draws))),
         draw=lambda: draws,
-        kurtosis=_ratio(float(np.mean(draws**4)), float(np.mean(squares**2))),
-        joint=_ratio(float(np.mean(first**2 * second**2)), float(np.mean(squares**2))),
+    )
+    whole = found.average(size**2)
+    fourth = np.einsum("dip,dip->p", squares, squares) / (2 * len(draws))
+    both = np.einsum("dp,dp->p", squares[:, 0], squares[:, 1]) / len(draws)
+    return replace(
+        found,
+        kurtosis=_ratio(found.average(fourth.astype(np.float64)), whole),
+        joint=_ratio(found.average(both.astype(np.float64)), whole),
     )
 
 
@@ -171,16 +241,19 @@ def in_axis_order(signal: Signal) -> Signal:
     return over_places(signal, places_of(signal.axes))
 
 
-def _root(matrix: Array) -> Array:
-    """A matrix R with R·Rᵀ as given, up to the rounding that made it indefinite."""
-    jitter = 1e-9 * float(np.trace(matrix)) / len(matrix)
-    try:
-        root: Array = np.asarray(np.linalg.cholesky(matrix + jitter * np.eye(len(matrix))))
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return root
-
-
 def _ratio(above: float, below: float) -> float:
     return above / below if below > 0 else 1.0
+
+
+__all__ = [
+    "DRAWS",
+    "Draw",
+    "Signal",
+    "draws_of",
+    "from_draws",
+    "gaussian_draw",
+    "in_axis_order",
+    "matched_draw",
+    "over_places",
+    "summed_draw",
+]

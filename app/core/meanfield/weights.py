@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from app.core.blocks import Block
 from app.core.distributions import Constant, Distribution, PositiveUniform
 from app.core.meanfield.step import NoRule, WeightMoments
 from app.core.patterns import Diagonal, Sparse
+
+_BLOCK: Final = 2**20  # values
 
 
 def moments_of_law(law: Distribution) -> WeightMoments:
@@ -46,10 +49,55 @@ def moments_of_blocks(blocks: Sequence[tuple[Block, Distribution]]) -> WeightMom
     )
 
 
-def moments_of_values(values: NDArray[np.generic]) -> WeightMoments:
-    """Of the values that a parameter has, in float64; non-finite ones are left out."""
-    real = np.asarray(values, dtype=np.float64)
-    finite = real[np.isfinite(real)]
-    if not finite.size:
+def shifted(moments: WeightMoments, *, factor: float, shift: float) -> WeightMoments:
+    """Of `a w + b`, as norms that add 1 to their weight take theirs."""
+    mean = factor * moments.mean
+    second = factor**2 * moments.second + 2 * shift * mean + shift**2
+    return WeightMoments(mean=mean + shift, second=second)
+
+
+def moments_of_values(
+    values: NDArray[np.generic], *, kind: str = "", groups: int = 1
+) -> WeightMoments:
+    """Of the values that a parameter has, in float64; non-finite ones are left out.
+
+    Args:
+        values: The parameter; its first axis counts outputs but where the kind says otherwise.
+        kind: Class of its layer: of transposed convolutions the second axis counts the outputs of
+            a group, of Conv1D the last.
+        groups: Of a transposed convolution.
+
+    Returns:
+        Mean and mean square, and of matrices the mean square of an output's sum of weights divided
+        by how many they are.
+    """
+    count, total, squares = 0, 0.0, 0.0
+    for block in _blocks(np.asarray(values).reshape(-1)):
+        finite = block[np.isfinite(block)]
+        count, total = count + finite.size, total + float(finite.sum())
+        squares += float(finite @ finite)
+    if not count:
         return WeightMoments(mean=math.nan, second=math.nan)
-    return WeightMoments(mean=float(finite.mean()), second=float(np.mean(finite**2)))
+    whole = count == values.size and values.ndim > 1
+    row = _row(values, kind, groups) if whole else None
+    return WeightMoments(mean=total / count, second=squares / count, row=row)
+
+
+def _row(values: NDArray[np.generic], kind: str, groups: int) -> float:
+    """`E (Σ_j w_ij)²/fan_in` over the outputs i."""
+    if kind.startswith("ConvTranspose"):
+        parts = values.reshape(groups, -1, *values.shape[1:])
+        sums = np.stack([np.sum(part, axis=0, dtype=np.float64) for part in parts])
+        sums = sums.reshape(*sums.shape[:2], -1).sum(axis=2)
+    elif kind == "Conv1D":
+        sums = np.sum(values.reshape(-1, values.shape[-1]), axis=0, dtype=np.float64)
+    else:
+        sums = np.sum(values.reshape(len(values), -1), axis=1, dtype=np.float64)
+    fan_in = values.size / sums.size
+    return float(np.mean(sums**2)) / float(fan_in)
+
+
+def _blocks(flat: NDArray[np.generic]) -> Iterator[NDArray[np.float64]]:
+    """The values some at a time, so that a large parameter is never held twice."""
+    for start in range(0, flat.size, _BLOCK):
+        yield flat[start : start + _BLOCK].astype(np.float64)
