@@ -100,6 +100,9 @@ class Settings(BaseSettings):
         default="auto",
         description="Form of the log on stderr; auto: text on a terminal, else JSON lines.",
     )
+    max_queued: int = Field(
+        default=1000, ge=1, description="Jobs that may wait at once; more are refused."
+    )
     poll_seconds: float = Field(
         default=0.25, gt=0, description="Seconds between a worker's looks at its queue."
     )

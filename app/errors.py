@@ -215,6 +215,13 @@ class TooManyTries(InitscopeError):
     hint = "Wait a minute, then try the right one. `initscope token add NAME` makes a new one."
 
 
+class QueueFull(InitscopeError):
+    """The queue is full: no more than {most} jobs may wait at once."""
+
+    code = "queue_full"
+    hint = "What was uploaded is kept. Order it again when some of the jobs are done."
+
+
 class TooManyOrders(InitscopeError):
     """Too many orders: at most {limit} a minute are taken from one access token."""
 

@@ -16,7 +16,7 @@ NAME: Final = "initscope"
 
 # Bump when the order of a workflow's steps changes: jobs that another version left unfinished
 # are then submitted from scratch at start, instead of failing on their replay.
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 ANALYSES: Final = "analyses"
 PARTS: Final = "parts"

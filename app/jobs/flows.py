@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeAlias
 
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from app.jobs import engine
 from app.jobs.desk import CHILD_TRIES
@@ -43,21 +43,21 @@ def register_propagation(propagator: Propagator, turn: asyncio.Lock, edge: Edge)
 
     # It only hands out work, so however often the service restarts meanwhile is fine.
     @DBOS.workflow(name=engine.PROPAGATION, max_recovery_attempts=None)
-    async def propagation(job: str) -> Outcome:
+    async def propagation(job: str, turn: str) -> Outcome:
         with edge.carrying(DBOS.workflow_id):
-            outcome = await edge.told(_both(job, part))
+            outcome = await edge.told(_both(job, turn, part))
             if "error" in outcome:
                 await fail(job, outcome["error"])
             return outcome
 
 
-async def _both(job: str, part: PartWorkflow) -> Outcome:
-    outcome = await _done(part, job, "understand", queue=engine.PARTS)
+async def _both(job: str, turn: str, part: PartWorkflow) -> Outcome:
+    outcome = await _done(part, job, "understand", turn, queue=engine.PARTS)
     if "error" in outcome:
         return outcome
-    return await _done(part, job, "measure", queue=QUEUES[outcome["queue"]])
+    return await _done(part, job, "measure", turn, queue=QUEUES[outcome["queue"]])
 
 
-async def _done(part: PartWorkflow, job: str, name: str, *, queue: str) -> Outcome:
-    with SetWorkflowID(f"{job}-{name}"):
+async def _done(part: PartWorkflow, job: str, name: str, turn: str, *, queue: str) -> Outcome:
+    with SetWorkflowID(f"{job}-{name}"), SetEnqueueOptions(queue_partition_key=turn):
         return await outcome_at(await DBOS.enqueue_workflow_async(queue, part, job, name))

@@ -12,6 +12,7 @@ from app.errors import NotFound
 from app.jobs import engine
 from app.store.comparisons import Comparisons
 from app.store.facts import Compared
+from app.store.queues import admit, turn_of
 
 
 class ComparisonOrders:
@@ -19,6 +20,7 @@ class ComparisonOrders:
 
     def __init__(self, settings: Settings, comparisons: Comparisons) -> None:
         self._comparisons = comparisons
+        self._most = settings.max_queued
         self._client: DBOSClient = engine.client(settings)
 
     async def compare(self, before: str, after: str) -> Compared:
@@ -57,6 +59,7 @@ class ComparisonOrders:
         await asyncio.to_thread(self._client.destroy)
 
     def _enqueue(self, connection: sa.Connection, job: str) -> None:
+        admit(connection, most=self._most)
         enqueue_comparison(self._client, connection, job)
 
 
@@ -69,6 +72,7 @@ def enqueue_comparison(client: DBOSClient, connection: sa.Connection, job: str) 
             "workflow_name": engine.COMPARISON,
             "workflow_id": job,
             "app_version": engine.VERSION,
+            "queue_partition_key": turn_of(connection, job),
         },
         job,
     )

@@ -17,6 +17,7 @@ from app.jobs.slots import Sign
 from app.store.blobs import Blobs
 from app.store.facts import Propagation, Run, SeedSearch
 from app.store.propagations import Asked, Propagations
+from app.store.queues import admit, turn_of
 from app.store.reserve import Reserve, is_full
 from app.store.runs import Runs
 from app.store.seeds import Seeds
@@ -212,12 +213,18 @@ class Submitter:
         await asyncio.to_thread(self._client.destroy)
 
     def _enqueue(self, connection: sa.Connection, run: Run) -> None:
+        self._admit(connection)
         enqueue(self._client, connection, run)
 
     def _enqueue_propagation(self, connection: sa.Connection, job: str) -> None:
+        self._admit(connection)
         enqueue_propagation(self._client, connection, job)
 
+    def _admit(self, connection: sa.Connection) -> None:
+        admit(connection, most=self._settings.max_queued)
+
     def _enqueue_seed(self, connection: sa.Connection, job: str) -> None:
+        self._admit(connection)
         self._client.enqueue_in_transaction(
             connection,
             {
@@ -225,6 +232,7 @@ class Submitter:
                 "workflow_name": engine.SEED,
                 "workflow_id": job,
                 "app_version": engine.VERSION,
+                "queue_partition_key": turn_of(connection, job),
             },
             job,
         )
@@ -253,6 +261,7 @@ async def _kept(write: Callable[[], Awaitable[Result]]) -> Result:
 
 def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:
     """Put a run's job on the queue inside the caller's transaction."""
+    turn = turn_of(connection, run.job)
     client.enqueue_in_transaction(
         connection,
         {
@@ -260,13 +269,16 @@ def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:
             "workflow_name": engine.ANALYSIS,
             "workflow_id": run.job,
             "app_version": engine.VERSION,
+            "queue_partition_key": turn,
         },
         run.job,
+        turn,
     )
 
 
 def enqueue_propagation(client: DBOSClient, connection: sa.Connection, job: str) -> None:
     """Put a measurement's job on the queue inside the caller's transaction."""
+    turn = turn_of(connection, job)
     client.enqueue_in_transaction(
         connection,
         {
@@ -274,6 +286,8 @@ def enqueue_propagation(client: DBOSClient, connection: sa.Connection, job: str)
             "workflow_name": engine.PROPAGATION,
             "workflow_id": job,
             "app_version": engine.VERSION,
+            "queue_partition_key": turn,
         },
         job,
+        turn,
     )

@@ -164,6 +164,7 @@ async def _launch(
         await DBOS.register_queue_async(
             name,
             worker_concurrency=at_once,
+            partition_worker_concurrency=at_once,  # divides the queue by owner, who take turns
             polling_interval_sec=settings.poll_seconds,
             on_conflict="always_update",
         )

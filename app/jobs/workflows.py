@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeAlias
 
-from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowHandleAsync
 from dbos import error as dbos_error
 
 from app.errors import Cancelled, ChildLost
@@ -69,20 +70,20 @@ def _register_analysis(desk: Desk, turn: asyncio.Lock, edge: Edge) -> None:
 
     # It only hands out work, so however often the service restarts in a long analysis is fine.
     @DBOS.workflow(name=engine.ANALYSIS, max_recovery_attempts=None)
-    async def analysis(job: str) -> Outcome:
+    async def analysis(job: str, turn: str) -> Outcome:
         with edge.carrying(DBOS.workflow_id):
-            outcome = await edge.told(_all_stages(job, part))
+            outcome = await edge.told(_all_stages(job, turn, part))
             if "error" in outcome:
                 await fail(job, outcome["error"])
             return outcome
 
 
-async def _all_stages(job: str, part: PartWorkflow) -> Outcome:
+async def _all_stages(job: str, turn: str, part: PartWorkflow) -> Outcome:
     outcome = await outcome_at(await _start(part, job, "inspect", 0))
     if "error" in outcome:
         return outcome
     # A single part is measured here and now; several are shared out among the workers.
-    begin = _start if outcome["parts"] == 1 else _enqueue
+    begin = _start if outcome["parts"] == 1 else partial(_enqueue, turn)
     handles = [await begin(part, job, "measure", number) for number in range(outcome["parts"])]
     for place, handle in enumerate(handles):
         outcome = await outcome_at(handle)
@@ -100,9 +101,10 @@ async def _start(
 
 
 async def _enqueue(
-    part: PartWorkflow, job: str, name: str, number: int
+    turn: str, part: PartWorkflow, job: str, name: str, number: int
 ) -> WorkflowHandleAsync[Outcome]:
-    with SetWorkflowID(f"{job}-{name}-{number}"):
+    id_ = f"{job}-{name}-{number}"
+    with SetWorkflowID(id_), SetEnqueueOptions(queue_partition_key=turn):
         return await DBOS.enqueue_workflow_async(engine.PARTS, part, job, name, number)
 
 

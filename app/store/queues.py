@@ -10,9 +10,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.errors import QueueFull
 from app.store import tables
 from app.store.database import reading
 
+EVERYBODY: Final = " "  # no token's name
 KINDS: Final = {
     "analysis": tables.runs,
     "propagation": tables.propagations,
@@ -55,6 +57,47 @@ class Queues:
         async with self._reads.connect() as connection:
             rows = await connection.execute(query)
             return [(finished - started).total_seconds() for started, finished in rows]
+
+
+def admit(connection: sa.Connection, *, most: int) -> None:
+    """Let in the job whose row stands already, if no more than `most` then wait.
+
+    Raises:
+        QueueFull: If not; the transaction that the row is in must then be undone.
+    """
+    waiting = sum(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(table).where(table.c.state == "queued")
+        ).scalar_one()
+        for table in KINDS.values()
+    )
+    if waiting > most:
+        raise QueueFull(most=f"{most:,}")
+
+
+def turn_of(connection: sa.Connection, job: str) -> str:
+    """Whose turn a job takes: its file's owner, or everybody's where it has none.
+
+    The queue serves owners in turn, so that many jobs of one do not keep another one waiting.
+    """
+    of_file = {
+        "analysis": tables.runs.c.file,
+        "propagation": tables.propagations.c.network,
+        "comparison": tables.comparisons.c.before,
+    }
+    jobs = [
+        sa.select(tables.files.c.owner)
+        .join_from(tables.files, KINDS[kind], column == tables.files.c.id)
+        .where(KINDS[kind].c.job == job)
+        for kind, column in of_file.items()
+    ]
+    searches = (
+        sa.select(tables.files.c.owner)
+        .select_from(tables.seeds.join(tables.runs).join(tables.files))
+        .where(tables.seeds.c.job == job)
+    )
+    owner: str | None = connection.execute(sa.union_all(*jobs, searches)).scalar()
+    return owner or EVERYBODY
 
 
 def _by_state(table: sa.Table) -> sa.Select[str, int, datetime]:

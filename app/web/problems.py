@@ -59,6 +59,7 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.NotSignedIn: 401,
     errors.TooManyTries: 429,
     errors.TooManyOrders: 429,
+    errors.QueueFull: 429,
     errors.NoToken: 503,
     errors.WorkerExtraMissing: 503,
     errors.UnknownOperators: 422,

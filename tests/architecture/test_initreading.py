@@ -46,6 +46,7 @@ MODELS = ("resnet", "vgg", "densenet", "googlenet", "mnasnet", "convnext", "swin
           "quantization.mobilenetv3")  # fmt: skip
 
 
+@pytest.mark.acceptance  # which has torchvision
 @pytest.mark.parametrize("name", MODELS)
 def test_the_models_of_torchvision_have_no_problem_and_no_warning(name):
     package = Path(find_spec("torchvision").origin).parent

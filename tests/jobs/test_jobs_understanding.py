@@ -17,12 +17,12 @@ class Masked(torch.nn.Module):
 
     def __init__(self, mask: torch.Tensor) -> None:
         super().__init__()
-        self.inner = torch.nn.Linear(8, 8)
+        self.each = torch.nn.ModuleList(torch.nn.Linear(8, 8) for _ in "qkv")
         self.mask = mask
 
     def forward(self, x):
-        y = self.inner(x)
-        return torch.nn.functional.scaled_dot_product_attention(y, y, y, attn_mask=self.mask)
+        q, k, v = (one(x) for one in self.each)
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
 
 
 def understood(mask: torch.Tensor, path):
