@@ -1,5 +1,7 @@
 // The code page: copy. The reader: the server says what it finds as one types.
 
+import { rangeOf } from "./lines.mjs";
+
 const PAUSE_MS = 350; // after the last key
 
 /** The address with the text in it, or without where it is too long. */
@@ -9,14 +11,6 @@ export function addressOf(href, code, longest) {
   if (code && code.length <= longest) url.searchParams.set("code", code);
   else url.searchParams.delete("code");
   return url.href;
-}
-
-/** First and last character of a line of a text, counted from 1; null where there is none. */
-export function rangeOf(text, line) {
-  const lines = text.split("\n");
-  if (!(line >= 1 && line <= lines.length)) return null;
-  const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-  return [start, start + lines[line - 1].length];
 }
 
 function listenToCopy(button) {

@@ -1,5 +1,7 @@
 // The spec editor: the server says what it understands as one types; the address holds a short text.
 
+import { rangeOf } from "./lines.mjs";
+
 const PAUSE_MS = 250; // after the last key
 
 /** The address with the text in it, or without where it is too long. */
@@ -9,14 +11,6 @@ export function addressOf(href, net, longest) {
   if (net && net.length <= longest) url.searchParams.set("net", net);
   else url.searchParams.delete("net");
   return url.href;
-}
-
-/** First and last character of a line of a text, counted from 1; null where there is none. */
-export function rangeOf(text, line) {
-  const lines = text.split("\n");
-  if (!(line >= 1 && line <= lines.length)) return null;
-  const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-  return [start, start + lines[line - 1].length];
 }
 
 class Editor {

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from init_snippets import FAULTS, QUIET, RIGHT
+from posted_mistakes import FAULTS
+from right_init_functions import QUIET, RIGHT
 
 from app.architecture.initreading import MOST_BYTES, read_init
 from app.errors import NotPython

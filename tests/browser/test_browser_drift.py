@@ -101,34 +101,6 @@ def pair(site):
     return ids
 
 
-@pytest.fixture
-def opened(chromium, site):
-    """Opens pages in which an error or a request to anywhere else fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def open_page(address: str, **options):
-        context = chromium.new_context(base_url=site.origin, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith((site.origin, "data:", "file:")) or wrong.append(request.url)
-            ),
-        )
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
 def address(pair, page: str) -> str:
     query = f"?to={pair[1]}" if page == "compare" else ""
     return f"/m/{pair[0]}/{page}{query}"

@@ -25,27 +25,6 @@ def site(tmp_path_factory):
         yield running
 
 
-@pytest.fixture
-def opened(chromium, site):
-    """Opens pages in which an error fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def open_page(address: str, **options):
-        context = chromium.new_context(base_url=site.origin, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("where", PHASES)
 def test_axe_finds_nothing(opened, where, scheme):

@@ -78,33 +78,6 @@ def pages(put):
     }
 
 
-@pytest.fixture
-def opened(chromium, site):
-    """Opens pages in which an error or a request to anywhere else fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def note(url: str) -> None:
-        if not url.startswith((site.origin, "data:", "blob:")):
-            wrong.append(f"asked for {url}")
-
-    def open_page(address: str, **options):
-        context = chromium.new_context(base_url=site.origin, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.on("request", lambda request: note(request.url))
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("where", ["mixed", "short", "waiting", "spec", "understood", "home"])
 def test_axe_finds_nothing(opened, pages, where, scheme):

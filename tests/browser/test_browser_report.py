@@ -40,34 +40,6 @@ def large(site):
     return site.add(model(2000), "large.safetensors")
 
 
-@pytest.fixture
-def opened(chromium, site):
-    """Opens pages in which an error or a request to anywhere else fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def open_page(address: str, **options):
-        context = chromium.new_context(base_url=site.origin, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.on("request", lambda request: _note(request.url, site.origin, wrong))
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def _note(url: str, origin: str, wrong: list[str]) -> None:
-    if not url.startswith((origin, "data:", "blob:")):
-        wrong.append(f"asked for {url}")
-
-
 def drawn(page):
     for place in range(page.locator("[data-chart]").count()):
         chart = page.locator("[data-chart]").nth(place)

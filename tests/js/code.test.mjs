@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { addressOf, rangeOf } from "../../static/js/code.mjs";
+import { addressOf } from "../../static/js/code.mjs";
+import { rangeOf } from "../../static/js/lines.mjs";
 
 test("a short text is in the address, a long one is not", () => {
   assert.equal(addressOf("http://a/code?theme=dark", "x = 1", 10), "http://a/code?theme=dark&code=x+%3D+1");

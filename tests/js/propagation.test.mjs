@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ended, themed, ticksBetween } from "../../static/js/propagation.mjs";
-import { addressOf, rangeOf } from "../../static/js/spec.mjs";
+import { addressOf } from "../../static/js/spec.mjs";
+import { rangeOf } from "../../static/js/lines.mjs";
 
 test("a measurement has ended when it is gone or neither queued nor running", () => {
   assert.equal(ended(null), true);
