@@ -53,6 +53,6 @@ def test_inputs_that_cannot_be_told_apart_are_drawn_alike():
 
 
 def test_many_places_take_fewer_draws():
-    assert draws_of(1) == draws_of(64) == 4096
+    assert draws_of(1) == draws_of(32) == 8192
     assert draws_of(256) == 1024
     assert draws_of(1100) == 512

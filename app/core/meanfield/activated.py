@@ -39,7 +39,8 @@ def _by_draws(signal: Signal, activation: Nonlinearity) -> Activated:
     found = smoothed(from_draws(signal, activation.value(draws)), signal)
     slopes = np.mean(activation.slope(draws) ** 2, axis=(0, 1))
     inherited = signal.inherited * _elasticity(signal, found, activation) ** 2
-    return Activated(signal=replace(found, inherited=inherited), slope_second=slopes)
+    after = replace(found, inherited=inherited, counted=math.inf)
+    return Activated(signal=after, slope_second=slopes)
 
 
 def _elasticity(signal: Signal, after: Signal, activation: Nonlinearity) -> float:

@@ -17,7 +17,7 @@ from app.core.meanfield.nonlinearities import Array
 
 Lean: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
-DRAWS: Final = 4096  # of one channel where it is not Gaussian, at few places
+DRAWS: Final = 8192  # of one channel where it is not Gaussian, at few places
 FEWEST: Final = 512
 _PRODUCT: Final = 2**18  # draws times places: 4 MB for two inputs
 _JITTER: Final = 1e-7  # of a mean variance: what a matrix without full rank lacks

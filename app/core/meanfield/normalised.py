@@ -10,6 +10,7 @@ import numpy as np
 from app.core.meanfield.gaussian import expectation
 from app.core.meanfield.nonlinearities import Array, Nonlinearity
 from app.core.meanfield.signal import Draw, Signal, gaussian_draw, matched_draw
+from app.core.meanfield.sized import is_few, mean_inverse, sized
 from app.core.meanfield.step import NoRule, Situation, Step, WeightMoments, single
 
 _ONE = WeightMoments(mean=1.0, second=1.0)
@@ -24,7 +25,8 @@ class _Centred:
     within: Array
     across: Array
     size: Array  # [P], the variance that each place is divided by
-    freedom: float  # degrees of freedom of one measured variance
+    inverse: float  # E 1/v̂ of one measured variance, times what it should be
+    draw: Draw | None = None  # where each channel is divided by a size of its own
 
 
 def batch_norm(situation: Situation) -> Step:
@@ -32,21 +34,29 @@ def batch_norm(situation: Situation) -> Step:
     signal = situation.signal()
     if not situation.node.arguments.get("training", True):
         return _by_kept_statistics(situation, signal)
-    batch = situation.batch
+    batch, eps = situation.batch, situation.number("eps", EPS)
     row = (signal.averages(signal.within) + (batch - 1) * signal.averages(signal.across)) / batch
     within, across = _without(signal, row, signal.average(row))
     size = signal.average(np.diag(within))
     squares = signal.paired(within**2) + (batch - 1) * signal.paired(across**2)
     freedom = batch * size**2 / squares if squares > 0 else math.inf
+    inverse = _chi_inverse(freedom)
+    if signal.places == signal.mean.size:
+        inverse = mean_inverse(within, across, batch=batch, freedom=freedom)
+    draw = None
+    if is_few(signal, freedom, batch):
+        within, across, draw = sized(signal, within, across, batch=batch, eps=eps)
     centred = _Centred(
         within=within,
         across=across,
         size=np.full(signal.mean.size, size),
-        freedom=1 / (1 / freedom + 1 / signal.summands),
+        inverse=inverse * _chi_inverse(signal.summands),
+        draw=draw,
     )
-    step = _normalised(situation, signal, centred, lost=1 / freedom)
+    numbers = batch * signal.places
+    step = _normalised(situation, signal, centred, lost=1 / numbers)
     kept = max(1 - 2 / signal.summands, 0.0)
-    after = replace(step.signals[0], counted=freedom)
+    after = replace(step.signals[0], counted=numbers)
     return replace(step, signals=(after,), damped={situation.name("input"): kept})
 
 
@@ -116,7 +126,7 @@ def rms_norm(situation: Situation) -> Step:
         within=signal.within,
         across=signal.across,
         size=np.diag(signal.within).copy(),
-        freedom=freedom,
+        inverse=_chi_inverse(freedom),
     )
     return _normalised(situation, signal, centred, lost=1 / signal.channels, mean=signal.mean)
 
@@ -140,7 +150,7 @@ def _over_channels(situation: Situation, signal: Signal, *, channels: int, folde
     places = _freedom(signal, within, channels) if folded else max(channels - 1, 1)
     # Of a sum with what a norm has sized already, only the rest varies.
     freedom = places if folded else 2 * places / max(signal.kurtosis - 1, 1e-9)
-    centred = _Centred(within=within, across=across, size=size, freedom=freedom)
+    centred = _Centred(within=within, across=across, size=size, inverse=_chi_inverse(freedom))
     lost = 2 / (places + 1) if folded else (free + loose) / channels
     return _normalised(situation, signal, centred, lost=lost)
 
@@ -171,6 +181,7 @@ def _normalised(
     gamma, beta = situation.weight("weight") or _ONE, situation.weight("bias") or _ZERO
     plain = np.zeros_like(size) if mean is None else mean * root
     mixed = gamma.mean * beta.mean * (plain[:, None] + plain[None, :])
+    draw = centred.draw or _scaled(signal, root, middle=signal.mean if mean is None else 0.0)
     after = replace(
         signal,
         mean=gamma.mean * plain + beta.mean,
@@ -181,30 +192,37 @@ def _normalised(
         joint=1.0,
         summands=math.inf,
         counted=math.inf,
-        draw=_drawn(signal, root, gamma, beta, centred=mean is None),
+        draw=_weighed(draw, signal.seed, gamma, beta),
     )
-    # A measured variance of ν degrees of freedom has E 1/v̂ = ν/(ν−2)/v.
-    finite = 1 + 2 / max(centred.freedom - 2, 2.0)
-    back = gamma.second / size * finite * max(1 - lost, 0.0)
+    back = gamma.second / size * centred.inverse * max(1 - lost, 0.0)
     after = _with_own_moments(after, gamma, beta)
     return single(situation, after, lambda gradient: gradient * back)
 
 
-def _drawn(
-    signal: Signal, root: Array, gamma: WeightMoments, beta: WeightMoments, *, centred: bool
-) -> Draw | None:
+def _chi_inverse(freedom: float) -> float:
+    """`E 1/v̂` of a variance measured with ν degrees of freedom, times v: `ν/(ν−2)`."""
+    return 1 + 2 / max(freedom - 2, 2.0)
+
+
+def _scaled(signal: Signal, root: Array | float, *, middle: Array | float) -> Draw | None:
     if signal.draw is None:
         return None
+    return lambda: np.asarray((gaussian_draw(signal) - middle) * root)
 
-    def draw() -> Array:
-        draws = gaussian_draw(signal)
-        middle = signal.mean if centred else 0.0
-        noise = np.random.default_rng(~signal.seed & 0xFFFF_FFFF)
+
+def _weighed(
+    draw: Draw | None, seed: int, gamma: WeightMoments, beta: WeightMoments
+) -> Draw | None:
+    if draw is None:
+        return None
+
+    def weighed() -> Array:
+        draws = draw()
+        noise = np.random.default_rng(~seed & 0xFFFF_FFFF)
         steep, shift = (_of_channels(law, len(draws), noise) for law in (gamma, beta))
-        normalised: Array = steep * (draws - middle) * root + shift
-        return normalised
+        return np.asarray(steep * draws + shift)
 
-    return draw
+    return weighed
 
 
 def _of_channels(law: WeightMoments, count: int, noise: np.random.Generator) -> Array | float:
@@ -241,7 +259,7 @@ def _by_kept_statistics(situation: Situation, signal: Signal) -> Step:
         mean=gamma.mean * mean + beta.mean,
         within=gamma.second * factor * (signal.within + shift) + mixed + beta.second,
         across=gamma.second * factor * (signal.across + shift) + mixed + beta.second,
-        draw=_drawn(signal, np.full_like(signal.mean, root), gamma, beta, centred=False),
+        draw=_weighed(_scaled(signal, root, middle=0.0), signal.seed, gamma, beta),
     )
     after = _with_own_moments(after, gamma, beta)
     return single(situation, after, lambda gradient: gradient * (gamma.second * factor))
