@@ -24,23 +24,27 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt ./
 RUN python -m venv --without-pip /opt/initscope \
  && python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > dependencies.txt \
- && pip install --requirement dependencies.txt
+ && pip install --requirement dependencies.txt \
+ && find /opt/initscope/lib -type d -name tests -prune -exec rm -r {} +
 
-# The app itself, with whole seconds as file times: they are part of the key of compiled kernels.
+# The app itself, alone in /only: an image of a new version shares its large layers with the last.
 FROM build AS app
 COPY LICENSE README.md ./
 COPY app app
 COPY static static
 COPY templates templates
-RUN pip install --no-deps . \
- && find /opt/initscope/lib/python*/site-packages/app -name '*.py' -exec touch --date=@1 {} + \
- && python -m compileall -q /opt/initscope/lib/python*/site-packages/app
+RUN pip install --no-deps .
+WORKDIR /opt/initscope
+RUN mkdir /only \
+ && cp --archive --parents bin/initscope lib/python*/site-packages/app \
+      lib/python*/site-packages/initscope-*.dist-info /only
 
 FROM build AS torch
 ARG TORCH_INDEX_URL=""
 RUN python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*extras['worker'], *extras['huggingface'], sep='\n')" > worker.txt
 RUN --mount=type=bind,from=wheels,target=/wheels \
-    pip install --find-links /wheels ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} --requirement worker.txt
+    pip install --find-links /wheels ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} --requirement worker.txt \
+ && find /opt/initscope/lib -type d \( -name tests -o -path '*/torch/test' \) -prune -exec rm -r {} +
 
 FROM base AS service
 ENV INITSCOPE_DATA_DIR=/data \
@@ -52,32 +56,40 @@ VOLUME /data
 STOPSIGNAL SIGTERM
 
 FROM service AS web
-COPY --from=app /opt/initscope /opt/initscope
+COPY --from=build /opt/initscope /opt/initscope
+COPY --from=app /only /opt/initscope
 ENV INITSCOPE_HOST=0.0.0.0 \
     INITSCOPE_WORKERS=0
 USER 10001
 EXPOSE 8000
+# By the one name that is answered whatever INITSCOPE_ALLOWED_HOSTS says: where it listens.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://0.0.0.0:8000/healthz', timeout=4)"]
 CMD ["initscope", "serve"]
 
-# Kernels are compiled for KERNEL_CPU and kept in the image, whose root may then be read-only.
+# Kernels are compiled for KERNEL_CPU alone, whatever the building machine has beyond it.
 # x86-64-v3 is every x86 server since 2015; for an ARM image take "generic".
-FROM torch AS worker-build
+FROM torch AS kernels
 ARG KERNEL_CPU=x86-64-v3
-COPY --from=app /opt/initscope /opt/initscope
+COPY --from=app /only /opt/initscope
 ENV NUMBA_CACHE_DIR=/opt/initscope/kernels \
-    NUMBA_CPU_NAME=${KERNEL_CPU}
+    NUMBA_CPU_NAME=${KERNEL_CPU} \
+    NUMBA_CPU_FEATURES=""
 RUN python -c "import app.probe.kernels; from app.jobs import analysis, seeding; analysis.warm(); seeding.warm()"
 
+# numba takes no kernel from a folder that it cannot write to, so a start copies them (6 MB).
 FROM service AS worker
 ARG KERNEL_CPU=x86-64-v3
-COPY --from=worker-build /opt/initscope /opt/initscope
-ENV NUMBA_CACHE_DIR=/opt/initscope/kernels \
-    NUMBA_CPU_NAME=${KERNEL_CPU}
+COPY --from=torch /opt/initscope /opt/initscope
+COPY --from=app /only /opt/initscope
+COPY --from=kernels /opt/initscope/kernels /opt/initscope/kernels
+ENV NUMBA_CACHE_DIR=/tmp/kernels \
+    NUMBA_CPU_NAME=${KERNEL_CPU} \
+    NUMBA_CPU_FEATURES=""
 USER 10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["sh", "-c", "find /data/workers -name \"*$(hostname)-*\" -newermt '-30 seconds' | grep -q ."]
+    CMD ["sh", "-c", "find /data/workers -name \"*${INITSCOPE_MACHINE:-$(hostname)}-*\" -newermt '-30 seconds' | grep -q ."]
+ENTRYPOINT ["sh", "-c", "cp --recursive /opt/initscope/kernels /tmp && exec \"$@\"", "start"]
 CMD ["initscope", "worker"]
 
 FROM worker AS gpu-worker

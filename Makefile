@@ -26,6 +26,7 @@ lint: $(VENV)/.tested
 acceptance: $(VENV)/.tested
 	$(PIP) transformers
 	$(PIP) --no-deps timm torchvision
+	@sh .ci/nginx
 	$(BIN)/python -m pytest -m acceptance tests
 
 bench: $(VENV)/.tested

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 2**20
 GIB = 2**30
+PREFIX: Final = re.compile(r"(/[0-9A-Za-z_~-][0-9A-Za-z._~-]*)*")
 
 
 class Settings(BaseSettings):
@@ -37,10 +39,14 @@ class Settings(BaseSettings):
         default=["localhost", "127.0.0.1", "[::1]"],
         description="Host headers answered, as a JSON list; the listening host is always one.",
     )
+    prefix: str = Field(
+        default="",
+        description="Path below which a proxy has the service, as /initscope; empty: a whole host.",
+    )
     access: Literal["auto", "open", "tokens"] = Field(
         default="auto",
         description="Who is answered: tokens, whoever signs in with one; open, everybody; auto, "
-        "everybody on this machine's own address, tokens on any other.",
+        "everybody on this machine's own address, tokens once it has another, or a prefix.",
     )
     orders_per_minute: int = Field(
         default=120,
@@ -68,7 +74,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=36500,
-        description="Days a report is kept after it was ordered last; 0 keeps all for ever.",
+        description="Days a report is kept after it was last ordered or looked at; 0: for ever.",
     )
     part_bytes: int = Field(
         default=512 * MIB, ge=1, description="Tensor bytes one part of an analysis reads."
@@ -96,6 +102,12 @@ class Settings(BaseSettings):
         description="Multiply-adds from which a propagation goes to a GPU worker if one is alive; "
         "a CPU core does so many in about a minute.",
     )
+    gpu_tensor_bytes: int = Field(
+        default=8 * GIB,
+        ge=1,
+        description="Bytes from which a tensor's values are counted by a GPU worker if one is "
+        "alive; by estimate, smaller ones are done before a GPU has started.",
+    )
     log: Literal["auto", "json", "text"] = Field(
         default="auto",
         description="Form of the log on stderr; auto: text on a terminal, else JSON lines.",
@@ -110,10 +122,24 @@ class Settings(BaseSettings):
         default=5.0, gt=0, description="Seconds between a worker's signs of life."
     )
 
+    @field_validator("prefix")
+    @classmethod
+    def _without_its_last_slash(cls, prefix: str) -> str:
+        tidy = prefix.rstrip("/")
+        if not PREFIX.fullmatch(tidy):
+            raise ValueError("expected a path as /initscope, of letters, digits and . _ ~ -")
+        return tidy
+
     @property
     def guarded(self) -> bool:
         """Whether only those are answered who hold an access token."""
-        return self.access == "tokens" or (self.access == "auto" and not is_loopback(self.host))
+        return self.access == "tokens" or (self.access == "auto" and bool(self.public))
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """The names and the path by which others than people on this machine may come in."""
+        names = (name for name in (self.host, *self.allowed_hosts) if not is_loopback(name))
+        return (*names, self.prefix) if self.prefix else tuple(names)
 
     @property
     def database(self) -> str:

@@ -113,14 +113,14 @@ class UnknownTopic(NotFound):
     """There is no explanation of {topic}; there is one of {known}."""
 
     code = "unknown_topic"
-    hint = "Open /why/sqrt5; every explanation leads to the others."
+    hint = "Open one that there is; each leads to the others."
 
 
 class NotReady(InitscopeError):
     """The analysis has not finished: it is {state}."""
 
     code = "not_ready"
-    hint = "Wait for it at /jobs/, or follow /api/v1/runs/ID/events."
+    hint = "Wait for it on its page, or follow /api/v1/runs/ID/events."
 
 
 class NoReport(InitscopeError):
@@ -194,6 +194,13 @@ class NoGpuWorker(NoWorker):
     hint = "Start one with `initscope worker --queue gpu --device cuda:0`, or order device auto."
 
 
+class DeviceFailed(InitscopeError):
+    """The GPU could not be used: {reason}."""
+
+    code = "device_failed"
+    hint = "Look after its driver and its memory, or order the CPU: device cpu."
+
+
 class CrossSite(InitscopeError):
     """This request came from another site ({origin}) and was not carried out."""
 
@@ -205,7 +212,7 @@ class NotSignedIn(InitscopeError):
     """Expected an access token, got {got}."""
 
     code = "not_signed_in"
-    hint = "Sign in at /login, or send the header Authorization: Bearer TOKEN."
+    hint = "Sign in on the start page, or send the header Authorization: Bearer TOKEN."
 
 
 class TooManyTries(InitscopeError):
@@ -216,7 +223,7 @@ class TooManyTries(InitscopeError):
 
 
 class QueueFull(InitscopeError):
-    """The queue is full: no more than {most} jobs may wait at once."""
+    """The queue is full: no more than {most} may wait at once."""
 
     code = "queue_full"
     hint = "What was uploaded is kept. Order it again when some of the jobs are done."
@@ -247,7 +254,7 @@ class NotANetwork(Refused):
     """The network was not understood: {reason}"""  # noqa: D415
 
     code = "not_a_network"
-    hint = "Correct it, or start from one of the examples at /spec."
+    hint = "Correct it, or start from one of the examples of the spec editor."
 
 
 class NotPython(Refused):
@@ -261,7 +268,7 @@ class CannotRun(Refused):
     """This network cannot be run: {reason}"""  # noqa: D415
 
     code = "cannot_run"
-    hint = "Send a .pt2 made by torch.export.save, or a spec; the one suggested is at /spec."
+    hint = "Send a .pt2 made by torch.export.save, or a spec; the spec editor suggests one."
 
 
 class NotAnInput(Refused):

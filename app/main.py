@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app import __version__
 from app.architecture.expecting import Expectations
@@ -23,6 +25,7 @@ from app.store.propagations import Propagations
 from app.store.queues import Queues
 from app.store.runs import Runs
 from app.store.seeds import Seeds
+from app.store.visits import Visits
 from app.web import (
     api,
     catalogue,
@@ -45,7 +48,8 @@ from app.web import (
     tensors,
     why,
 )
-from app.web.access import Guard
+from app.web.access import OPEN_FOLDER, TOLD, Guard
+from app.web.addresses import Placed, require_free
 from app.web.assets import VersionedFiles, folder
 from app.web.deps import Services
 from app.web.door import Door
@@ -54,6 +58,9 @@ from app.web.tracing import Traced
 
 GZIP_LEVEL = 6  # level 9 takes three times as long for 1 % less
 GZIP_LEAST_BYTES = 1000  # below one packet it saves nothing
+# Theory's matrices are small: on a busy machine threads that wait for each other take the
+# prediction of a ResNet-50 from 1 s of CPU to 5.
+BLAS_THREADS = 1
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -78,13 +85,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if chosen.guarded:
         app.add_middleware(Guard, door=door, orders_per_minute=chosen.orders_per_minute)
     app.add_middleware(Border, hosts=[*chosen.allowed_hosts, chosen.host])
-    app.add_middleware(Traced)  # the last one added is the outermost
-    for room in (
+    app.add_middleware(Traced)
+    app.add_middleware(Placed, below=chosen.prefix)  # the last one added is the outermost
+    rooms = (
         *(home, login, pages, tensors, seeds, propagation, phase, spec, why, code, code_reader),
-        *(report, drift, compare, api, propagations_api, catalogue, health, status),
-    ):
-        app.include_router(room.router)
-    app.include_router(code_reader.api_router)
+        *(report, drift, compare, api, propagations_api, catalogue, status),
+    )
+    guarded = [*(room.router for room in rooms), code_reader.api_router, health.metrics_router]
+    for router in guarded:
+        app.include_router(router, **(TOLD if chosen.guarded else {}))
+    app.include_router(health.router)
+    every = (route for router in (*guarded, health.router) for route in router.routes)
+    own = [route.path for route in every if isinstance(route, APIRoute)]
+    require_free(chosen.prefix, [*own, OPEN_FOLDER])
     app.mount("/static", VersionedFiles(directory=folder("static")), name="static")
     return app
 
@@ -97,11 +110,12 @@ def _lifespan(
         await asyncio.to_thread(engine.prepare, settings)
         tables = database.connect(settings)
         blobs = Blobs(settings.data_dir / "blobs", min_free_bytes=settings.min_free_bytes)
-        runs = Runs(tables)
+        visits = Visits(tables)
+        runs = Runs(tables, visits)
         searches = Seeds(tables)
-        propagations = Propagations(tables)
+        propagations = Propagations(tables, visits)
         submitter = Submitter(settings, runs, blobs, searches, propagations)
-        comparisons = Comparisons(tables)
+        comparisons = Comparisons(tables, visits)
         orders = ComparisonOrders(settings, comparisons)
         app.state.services = Services(
             settings=settings,
@@ -118,7 +132,9 @@ def _lifespan(
             door=door,
         )
         try:
-            yield
+            with threadpool_limits(limits=BLAS_THREADS, user_api="blas"):
+                async with visits.kept():
+                    yield
         finally:
             await orders.close()
             await submitter.close()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,11 @@ STOP_SECONDS = 30
 PAUSE_SECONDS = 5.0  # mean of a reader's look at a page, exponential
 ANSWER_SECONDS = 60.0
 BROWSER = {"Accept": "text/html"}
+UNDER_WAY = frozenset({"queued", "running"})
+PAGES = (
+    *("/", "/m/{id}", "/m/{id}", "/m/{id}/t/3", "/m/{id}/t/7/hist.svg", "/m/{id}/report"),
+    *("/m/{id}.csv", "/why/sqrt5", "/status"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,15 @@ class Running:
 
     origin: str
     pid: int
+    database: str  # URL of a PostgreSQL database; "" for the embedded one
 
 
 @contextmanager
 def service(*, workers: int = 2) -> Iterator[Running]:
-    """`initscope serve` on an empty data folder while the block runs."""
+    """`initscope serve` on an empty data folder while the block runs.
+
+    On the database that `INITSCOPE_DATABASE_URL` names, the embedded one where it names none.
+    """
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "INITSCOPE_DATA_DIR": folder,
@@ -52,7 +61,8 @@ def service(*, workers: int = 2) -> Iterator[Running]:
             assert process.stdout is not None
             origin = process.stdout.readline().strip().rpartition(" ")[2]
             try:
-                yield Running(origin=origin, pid=process.pid)
+                database = environment.get("INITSCOPE_DATABASE_URL", "")
+                yield Running(origin=origin, pid=process.pid, database=database)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(STOP_SECONDS)
@@ -78,20 +88,35 @@ def checkpoint(seed: int, *, layers: int = 24, width: int = 512) -> bytes:
 class Seen:
     """What readers met."""
 
-    seconds: list[float] = field(default_factory=list)  # of each page until it was there
+    pages: list[tuple[str, float]] = field(default_factory=list)  # what, seconds until it was there
     errors: list[str] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         """The table's row."""
-        p50, p99 = self.quantile(0.5), self.quantile(0.99)
+        p50, p99, slowest = (1000 * self.quantile(share) for share in (0.5, 0.99, 1.0))
         return (
-            f"{name:<14} {len(self.seconds):>6} pages  p50 {p50 * 1000:7.1f} ms  "
-            f"p99 {p99 * 1000:7.1f} ms  {len(self.errors)} errors"
+            f"{name:<14} {len(self.pages):>6} pages  p50 {p50:7.1f} ms  p99 {p99:7.1f} ms  "
+            f"slowest {slowest:7.1f} ms  {len(self.errors)} errors"
         )
 
     def quantile(self, share: float) -> float:
         """Seconds within which this share of the pages was there."""
-        return float(np.quantile(self.seconds, share)) if self.seconds else float("nan")
+        return quantile([seconds for _, seconds in self.pages], share)
+
+    def by_page(self) -> str:
+        """The median of each kind of page, slowest first, in ms."""
+        kinds = {what for what, _ in self.pages}
+        medians = {
+            kind: quantile([seconds for what, seconds in self.pages if what == kind], 0.5)
+            for kind in kinds
+        }
+        ordered = sorted(medians.items(), key=lambda one: -one[1])
+        return ", ".join(f"{kind} {1000 * median:.0f}" for kind, median in ordered)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share of all does not exceed; not a number without any."""
+    return float(np.quantile(values, share)) if values else float("nan")
 
 
 @asynccontextmanager
@@ -113,12 +138,15 @@ async def sent(client: httpx2.AsyncClient, content: bytes, name: str) -> str:
 
 
 async def ended(client: httpx2.AsyncClient, run: str) -> str:
-    """The state of a run once nothing more happens to it."""
+    """The state of a run once nothing more happens to it, as a page that stays open learns it."""
     while True:
-        state = str((await client.get(f"/api/v1/runs/{run}")).json()["state"])
-        if state not in {"queued", "running"}:
-            return state
-        await asyncio.sleep(0.5)
+        async with client.stream("GET", f"/api/v1/runs/{run}/events") as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    state = str(json.loads(line.removeprefix("data: "))["state"])
+                    if state not in UNDER_WAY:
+                        return state
 
 
 async def browse(
@@ -126,20 +154,16 @@ async def browse(
 ) -> None:
     """One reader: a page, a look at it, the next page."""
     drawn = random.Random(seed)
-    pages = [
-        *("/", f"/m/{report}", f"/m/{report}", f"/m/{report}/t/3", f"/m/{report}/t/7/hist.svg"),
-        *(f"/m/{report}/report", "/why/sqrt5", "/status", f"/m/{report}.csv"),
-    ]
     async with visitor(running) as client:
         while not until():
             await asyncio.sleep(drawn.expovariate(1 / PAUSE_SECONDS))
-            page = drawn.choice(pages)
+            page = drawn.choice(PAGES)
             begun = time.perf_counter()
             try:
-                answer = await client.get(page)
+                answer = await client.get(page.format(id=report))
             except httpx2.HTTPError as problem:
                 seen.errors.append(f"{page}: {type(problem).__name__}")
                 continue
-            seen.seconds.append(time.perf_counter() - begun)
+            seen.pages.append((page, time.perf_counter() - begun))
             if answer.status_code != 200:
                 seen.errors.append(f"{page}: {answer.status_code}")

@@ -68,6 +68,13 @@ SEQUENCES: Final[tuple[Case, ...]] = (
         ),
     ),
     Case(
+        name="encoder_layers_dropout",
+        text=document(
+            "[32, 64]",
+            times(2, "- TransformerEncoderLayer(64, 4, 128, dropout=0.3, batch_first=True)"),
+        ),
+    ),
+    Case(
         name="lstm_two_layers",
         text=document(
             "{tokens: 16, vocabulary: 300}",

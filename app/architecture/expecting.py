@@ -24,7 +24,16 @@ from app.core.propagation import InputLaw, Mode, Series
 MOST_KEPT: Final = 64  # predictions in memory; one of 5,000 operations takes about 2 MB
 
 AT_ONCE: Final = 2.0  # seconds of `effort` that a page waits for
-PAIR_SECONDS: Final = 1.2e-7  # of two places of one operation, forward and back; measured
+NODE_SECONDS: Final = 3.5e-4  # of any operation, forward and back; this and what follows: measured
+CONVOLUTION_SECONDS: Final = 2e-3  # of one more, whatever its places
+STEP_SECONDS: Final = 4e-3  # of a step of a recurrent layer
+PICTURE_SECONDS: Final = 1.2e-7  # of two places of a picture
+# of two places of one operation; of a picture where the family works on pictures alone
+PAIR_SECONDS: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("convolution", "pooling", "resampling"), PICTURE_SECONDS),
+    **dict.fromkeys(("activation", "arithmetic"), PICTURE_SECONDS / 2),
+    **dict.fromkeys(("linear", "norm", "attention", "product", "softmax"), PICTURE_SECONDS / 4),
+}
 STOPS: Final = "theory stops at "  # begins the note of a series where theory ended
 
 Key: TypeAlias = tuple[object, ...]
@@ -88,18 +97,35 @@ def effort(graph: Graph) -> float:
     """About how many seconds of one core theory takes for a network, from its shapes alone.
 
     Returns:
-        A millisecond for each operation, and what the pairs of its places take; right within a
-        factor of three on the machine that it was measured on.
+        What each operation takes, and the pairs of its places; right within a factor of three on
+        the machine that it was measured on.
     """
     places: dict[str, int] = {}
-    pairs = 0
+    seconds = 0.0
     for node in graph.nodes:
         here = _places(node, places)
         if here > PLACES:  # where theory stops
             break
-        pairs += here**2
+        seconds += NODE_SECONDS + _seconds(node, here)
         places |= dict.fromkeys(filter(None, node.results), here)
-    return 1e-3 * len(graph.nodes) + PAIR_SECONDS * pairs
+    return seconds
+
+
+def _seconds(node: Node, places: int) -> float:
+    """Of one operation, beside what any takes."""
+    family = FAMILY.get(node.op, "")
+    if family == "recurrent":
+        return STEP_SECONDS * places * _layers(node)
+    pair = PICTURE_SECONDS if _by_channels(node) else PAIR_SECONDS.get(family, 0.0)
+    return pair * places**2 + CONVOLUTION_SECONDS * (family == "convolution")
+
+
+def _layers(node: Node) -> int:
+    """Layers of a recurrent operation, each direction counted."""
+    many = node.arguments.get("num_layers", 1)
+    return (many if isinstance(many, int) else 1) * (
+        2 if node.arguments.get("bidirectional") else 1
+    )
 
 
 def is_quick(graph: Graph) -> bool:
@@ -166,14 +192,19 @@ def _batch(graph: Graph, setting: Setting) -> int:
 def _places(node: Node, places: Mapping[str, int]) -> int:
     """Positions of a node's output that theory tells apart."""
     family, shape = FAMILY.get(node.op), node.shapes[0] if node.shapes else ()
-    by_channels = family == "norm" and any(name in node.op for name in ("batch", "group", "inst"))
-    if family in ("convolution", "pooling") or by_channels:
+    if family in ("convolution", "pooling") or _by_channels(node):
         return _kept(shape[2:])
     if family in ("linear", "embedding", "norm", "recurrent"):
         return _kept(shape[1:-1])
     if family == "attention":
         return _kept(shape[-2:-1])
     return max((places[name] for name in values_of(node) if name in places), default=1)
+
+
+def _by_channels(node: Node) -> bool:
+    """Whether it is a norm whose channels stand before their places."""
+    parts = ("batch", "group", "inst")
+    return FAMILY.get(node.op) == "norm" and any(part in node.op for part in parts)
 
 
 def _kept(sizes: tuple[int, ...]) -> int:

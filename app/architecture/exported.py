@@ -15,6 +15,7 @@ from app.architecture.exported_names import readable_names
 from app.architecture.exported_parameters import constants_of, parameters_of, places_of, tied
 from app.architecture.exported_signature import Held, Signature, read_signature
 from app.architecture.exported_views import functional_name
+from app.architecture.written import with_offsets
 from app.core.checkpoint import Checkpoint
 from app.core.graph import Graph, Node, Origin, Value
 from app.core.operators import OPERATORS
@@ -62,7 +63,7 @@ def read_exported(
     found = Calls(calls=_renamed(calls, ties), values=found.values)
     parameters, constants = _held(signature, found.calls, outputs, ties=ties, given=values)
     batch = batch_of(program, signature.inputs, found.values)
-    return Graph(
+    network = Graph(
         origin=origin,
         inputs=inputs_of(signature.inputs, found.values, found.calls),
         parameters=parameters_of(parameters, found, modules=module_records(program), places=places),
@@ -73,6 +74,7 @@ def read_exported(
         fixed_batch=batch.fixed,
         notes=_notes(signature),
     )
+    return with_offsets(network)
 
 
 def _refuse_unknown(operators: Iterable[str]) -> None:

@@ -111,7 +111,7 @@ def _called(paste: Paste, spot: Spot, call: ast.Call) -> Iterator[Remark]:
         code="called_not_applied",
         node=call,
         message=f"{call.func.id} draws one layer, and {given.id} is the whole model, which is "
-        "none of the classes it asks for: nothing happens.",
+        "none of the classes it asks for: its layers stay as they were.",
         correction=f"{given.id}.apply({call.func.id})",
     )
 

@@ -10,7 +10,7 @@ from app.architecture.branches import values_of
 from app.architecture.turning import changed, turned
 from app.architecture.written import Written, written_norms
 from app.core.graph import Argument, Graph, Node, Parameter, Value
-from app.core.layers import ParameterFacts
+from app.core.layers import OFFSET, ParameterFacts
 from app.core.operators import FAMILY
 from app.core.plans import NORMALISATIONS, Normalisation
 from app.core.wording import listed
@@ -19,6 +19,8 @@ from app.errors import Invalid
 GROUPS: Final = 32  # of a GroupNorm, as its paper has them; half of that, … where they do not fit
 _FIRST: Final = frozenset({"batch_norm", "group_norm", "instance_norm"})  # channels stand second
 _EPS: Final = 1e-5
+UNCLEAR: Final = "norms whose channels are not clear stay as they are"
+ANEW: Final = "norms that multiply by 1 + weight begin anew at 1, whatever a file holds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +34,10 @@ class Normalised:
 def with_normalisation(graph: Graph, kind: Normalisation) -> Normalised:
     """The graph with every normalisation replaced by one over the same channels.
 
-    Weights and biases keep their names, and their values in a file where their shape stays. The
-    replacement is as torch.nn builds it by default; a GroupNorm has 32 groups, or as many of 16,
-    8, 4 and 2 as leave two channels to each.
+    Weights and biases keep their names, and their values in a file where their shape stays; the
+    weights of norms that multiply by 1 + weight begin anew at 1. The replacement is as torch.nn
+    builds it by default; a GroupNorm has 32 groups, or as many of 16, 8, 4 and 2 as leave two
+    channels to each.
 
     Args:
         graph: Of any origin.
@@ -62,6 +65,7 @@ class _Norm:
     shape: tuple[int, ...]
     axis: int  # of the channels
     own: Mapping[str, Parameter]  # "weight", "bias"
+    shifted: bool = False  # whether it multiplies by 1 + weight
 
     @property
     def channels(self) -> int:
@@ -119,7 +123,7 @@ class _Rewriting:
             return [node]
         norm = self._norm(node) if written is None else self._of(written)
         if norm is None:
-            return self._stays(node, "norms whose channels are not clear stay as they are")
+            return self._stays(node, UNCLEAR)
         if any(name and name in self._uses for name in node.results[1:]):
             return self._stays(node, "norms whose statistics are used elsewhere stay as they are")
         if self._kind == "none":
@@ -136,7 +140,9 @@ class _Rewriting:
             return None
         shape = self._shapes[x.value]
         axis = _channel_axis(node, shape)
-        if axis is None or len(shape) <= axis:
+        if axis is None or not 0 <= axis < len(shape):
+            return None
+        if not node.results or node.shapes[:1] != (shape,):
             return None
         own = {
             name: self._parameters[found.value]
@@ -155,7 +161,14 @@ class _Rewriting:
         if axis is None or axis == 0:
             return None
         x = Value(value=written.x)
-        return _Norm(node=written.last, x=x, shape=shape, axis=axis, own=written.own)
+        return _Norm(
+            node=written.last,
+            x=x,
+            shape=shape,
+            axis=axis,
+            own=written.own,
+            shifted=written.shifted,
+        )
 
     def _as(self, norm: _Norm) -> list[Node]:
         """The operations of the new kind: channels are brought where it wants them, and back."""
@@ -164,6 +177,10 @@ class _Rewriting:
             reason = f"{GROUPS}, 16, 8, 4 or 2 groups of at least 2 channels do not fit"
             return self._stays(norm.node, f"GroupNorm's {reason}, so these stay as they are")
         wanted = 1 if self._kind in ("BatchNorm", "GroupNorm") else len(norm.shape) - 1
+        if wanted >= len(norm.shape):
+            return self._stays(norm.node, UNCLEAR)
+        if norm.shifted:
+            self._left.setdefault(ANEW, []).append(norm.node.name)
         arguments = self._arguments(norm, groups)
         op = _OPERATORS[self._kind]
         node = changed(norm.node, op, {"input": norm.x, **arguments}, self._class(norm))
@@ -201,7 +218,7 @@ class _Rewriting:
         if not learned and isinstance(found, Value):
             old = self._parameters.get(found.value)
         name = old.name if old is not None else self._free(f"{norm.path}.{part}")
-        stays = old is not None and old.shape == (norm.channels,)
+        stays = old is not None and old.shape == (norm.channels,) and not norm.shifted
         value = old.value if old is not None and stays else f"{name} of {self._kind}"
         self._made[name] = Parameter(
             name=name,
@@ -258,8 +275,15 @@ def _channel_axis(node: Node, shape: tuple[int, ...]) -> int | None:
 def _facts(old: Parameter | None, name: str, part: str, kind: str) -> ParameterFacts:
     role = "norm_weight" if part == "weight" else part
     if old is not None:
+        kept = {name: told for name, told in old.facts.attributes.items() if name != OFFSET}
         return replace(
-            old.facts, kind=kind, role=role, fan_in=None, fan_out=None, fan_certainty="unknown"
+            old.facts,
+            kind=kind,
+            role=role,
+            fan_in=None,
+            fan_out=None,
+            fan_certainty="unknown",
+            attributes=kept,
         )
     return ParameterFacts(
         module=name.rpartition(".")[0],

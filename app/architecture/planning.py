@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from app.architecture.branches import Branch, branches
 from app.architecture.normalising import with_normalisation
@@ -12,11 +13,14 @@ from app.architecture.replacing import with_activation
 from app.core.blocks import Block
 from app.core.distributions import Constant, Distribution
 from app.core.graph import Graph, Parameter
+from app.core.kept import Kept
 from app.core.layers import BIAS_ROLES
 from app.core.plans import CHECKPOINT, Choice, LayerKind, Plan, checked_plan, kind_of
-from app.core.recipes import DEFAULT, Recipe, recipe
+from app.core.recipes import DEFAULT, Recipe, Recipes
 from app.core.scaling import scaled
 from app.core.wording import counted, listed
+
+MOST_NETWORKS: Final = 4  # whose parameters and laws stay in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +66,10 @@ def _changed(graph: Graph, plan: Plan) -> tuple[Graph, tuple[str, ...]]:
     notes: list[str] = []
     if plan.activation is not None:
         active = with_activation(graph, plan.activation)
-        if active.nodes == graph.nodes:
+        notes += active.notes
+        if active.graph.nodes == graph.nodes and not notes:
             notes.append(f"the network has no other activation that {plan.activation} replaces")
-        graph = active
+        graph = active.graph
     if plan.normalisation is not None:
         normalised = with_normalisation(graph, plan.normalisation)
         graph = normalised.graph
@@ -142,8 +147,8 @@ class _Drawing:
             plan: Whose base it is.
             before: Values of the parameters that the network had before.
         """
-        self._graph = graph
-        self._kinds = _by_kind(graph)
+        known = _stock(graph.parameters)
+        self._recipes, self._kinds = known.recipes, known.kinds
         self._branches = () if plan.branch is None else branches(graph)
         self._laws = _Laws()
         self._set = self._constants(plan)
@@ -155,7 +160,7 @@ class _Drawing:
             for one in graph.parameters
             if one.name not in drawn | self._set and not (keeps and one.value in before)
         }
-        made = recipe(graph, DEFAULT if keeps else plan.base, only=own)
+        made = self._recipes.of(DEFAULT if keeps else plan.base, only=own)
         self._notes = [] if keeps or not own else list(made.notes)
         self._laws.take(made)
 
@@ -176,7 +181,7 @@ class _Drawing:
             return
         if choice.scheme is not None:
             names = {one.name for one in own} - self._set
-            drawn = recipe(self._graph, choice.scheme, only=names, chosen=True)
+            drawn = self._recipes.of(choice.scheme, only=names, chosen=True)
             self._laws.take(drawn)
             self._notes += [f"{kind}: {note}" for note in drawn.notes if names]
         if choice.gain != 1.0:
@@ -226,9 +231,26 @@ def _about_branches(found: Sequence[Branch], kept: list[str], ends: list[str]) -
     return notes
 
 
-def _by_kind(graph: Graph) -> Mapping[LayerKind, list[Parameter]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stock:
+    """What plans for one network's parameters begin with."""
+
+    recipes: Recipes
+    kinds: Mapping[LayerKind, list[Parameter]]
+
+
+_KEPT: Final[Kept[tuple[Parameter, ...], _Stock]] = Kept(MOST_NETWORKS)
+
+
+def _stock(parameters: tuple[Parameter, ...]) -> _Stock:
+    return _KEPT.of(
+        parameters, lambda: _Stock(recipes=Recipes(parameters), kinds=_by_kind(parameters))
+    )
+
+
+def _by_kind(parameters: Sequence[Parameter]) -> Mapping[LayerKind, list[Parameter]]:
     found: dict[LayerKind, list[Parameter]] = defaultdict(list)
-    for one in graph.parameters:
+    for one in parameters:
         kind = kind_of(one)
         if kind is not None:
             found[kind].append(one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.architecture.activations import POINTWISE
 from app.architecture.written import Written, written_activations
@@ -12,6 +12,7 @@ from app.core.arguments import Arguments
 from app.core.composites import all_parameters
 from app.core.graph import Argument, Graph, Node, Parameter, Value
 from app.core.operators import ACTIVATIONS
+from app.core.wording import listed
 from app.errors import Invalid
 
 IDENTITY = "Identity"
@@ -20,7 +21,18 @@ _KEPT = frozenset({"aten.glu.default"})  # halves its input, so nothing can take
 _REPLACED = ACTIVATIONS.keys() - _KEPT
 
 
-def with_activation(graph: Graph, kind: str) -> Graph:
+UNCLEAR = "activations whose input or result is not clear stay as they are"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activated:
+    """The network, and what was left as it is."""
+
+    graph: Graph
+    notes: tuple[str, ...] = ()
+
+
+def with_activation(graph: Graph, kind: str) -> Activated:
     """The graph with every activation replaced.
 
     Args:
@@ -28,7 +40,9 @@ def with_activation(graph: Graph, kind: str) -> Graph:
         kind: A torch.nn class at its own defaults; "Identity" for none.
 
     Returns:
-        A graph with the same names; parameters that no operation uses any more are gone.
+        A graph with the same names; parameters that no operation uses any more are gone. A note
+        names the activations that were left, as an uploaded network may have them: without an
+        input or a result.
 
     Raises:
         Invalid: If there is no such activation.
@@ -36,25 +50,56 @@ def with_activation(graph: Graph, kind: str) -> Graph:
     if kind not in INTERCHANGEABLE:
         expected = f"one of {', '.join(INTERCHANGEABLE)}"
         raise Invalid(what="the activation", expected=expected, got=kind[:60])
+    before = _as_one(graph)
+    left = [node for node in before if _is_activation(node) and not _is_clear(node)]
+    whole = {_place(node) for node in left if node.kind in _COMPOSED}
     nodes: list[Node] = []
     slopes: list[Parameter] = []
-    whole = written_activations(graph)
-    steps = {name for one in whole.values() for name in one.steps}
-    for each in graph.nodes:
-        if each.name in steps:
-            continue
-        node = _joined(each, whole.get(each.name))
-        if node.kind in _COMPOSED and node.op != _COMPOSED[node.kind]:
-            continue  # a step towards the activation's last operation
-        if node.kind not in _COMPOSED and node.op not in _REPLACED:
+    for node in before:
+        if _place(node) in whole or (not _is_step(node) and not _is_replaced(node)):
             nodes.append(node)
-            continue
-        if kind == "PReLU":
-            slopes.append(_slope(node))
-        nodes += _replaced(node, kind)
+        elif _is_replaced(node):
+            nodes += _replaced(node, kind)
+            slopes += [_slope(node)] if kind == "PReLU" else []
     used = {value for node in nodes for value in _values(node)}
     kept = [p for p in graph.parameters if p.value in used or not _was_used(graph, p)]
-    return replace(graph, nodes=tuple(nodes), parameters=(*kept, *slopes))
+    return Activated(
+        graph=replace(graph, nodes=tuple(nodes), parameters=(*kept, *slopes)),
+        notes=(f"{UNCLEAR}: {listed([node.name for node in left])}",) if left else (),
+    )
+
+
+def _as_one(graph: Graph) -> list[Node]:
+    """The nodes; of activations that are written as arithmetic one operation each."""
+    whole = written_activations(graph)
+    steps = {name for one in whole.values() for name in one.steps}
+    return [_joined(node, whole.get(node.name)) for node in graph.nodes if node.name not in steps]
+
+
+def _is_activation(node: Node) -> bool:
+    """Whether a node gives what an activation gives: of several operations it is the last."""
+    if node.kind in _COMPOSED:
+        return node.op == _COMPOSED[node.kind]
+    return node.op in _REPLACED
+
+
+def _is_step(node: Node) -> bool:
+    """Whether a node is on the way to the last operation of an activation."""
+    return node.kind in _COMPOSED and not _is_activation(node)
+
+
+def _is_clear(node: Node) -> bool:
+    """Whether a node has what its replacement takes from it: an input and a result."""
+    has_input = isinstance(node.arguments.get("self"), Value)
+    return has_input and bool(node.results) and bool(node.shapes)
+
+
+def _is_replaced(node: Node) -> bool:
+    return _is_activation(node) and _is_clear(node)
+
+
+def _place(node: Node) -> tuple[str, str]:
+    return node.module, node.kind
 
 
 def _joined(node: Node, written: Written | None) -> Node:

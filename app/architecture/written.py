@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile, groupby
 from typing import Final
 
 from app.architecture.branches import values_of
 from app.core.graph import Graph, Node, Parameter
+from app.core.layers import OFFSET, ParameterFacts
 from app.core.operators import FAMILY, Family
 
 LEAST: Final = 2  # operations
@@ -32,6 +33,7 @@ class Written:
     x: str  # the value that they begin from
     steps: frozenset[str]  # names of its other nodes
     own: Mapping[str, Parameter] = field(default_factory=dict)  # "weight", "bias"
+    shifted: bool = False  # multiplies by 1 + weight, as Gemma's norms do
 
 
 def written_norms(graph: Graph) -> dict[str, Written]:
@@ -51,6 +53,27 @@ def written_activations(graph: Graph) -> dict[str, Written]:
     """
     found = _written(graph, _ACTIVATIONS, of=_ACTIVATION_STEPS)
     return {name: one for name, one in found.items() if not one.own}
+
+
+def with_offsets(graph: Graph) -> Graph:
+    """The graph, in whose facts a norm's weight has the 1 that is added to it, as Gemma's have.
+
+    A weight counts that a module of a class with "Norm" in its name adds 1 to before all else.
+    """
+    norms = (node for node in graph.nodes if "Norm" in node.kind)
+    learned = {one.value for one in graph.parameters if one.learned and len(one.shape) == 1}
+    shifted = _shifted(norms, learned)
+    if not shifted:
+        return graph
+    told = (
+        replace(one, facts=_with_offset(one.facts)) if one.value in shifted else one
+        for one in graph.parameters
+    )
+    return replace(graph, parameters=tuple(told))
+
+
+def _with_offset(facts: ParameterFacts) -> ParameterFacts:
+    return replace(facts, role="norm_weight", attributes={**facts.attributes, OFFSET: 1})
 
 
 def _written(
@@ -91,22 +114,47 @@ def _whole(
     used = {name for node in nodes for name in values_of(node)} - made - parameters.keys()
     given = [name for name in used if name in shapes]
     last = nodes[-1]
-    if len(given) != 1 or len(used) > 1 or last.shapes[:1] != (shapes[given[0]],):
+    if len(given) != 1 or len(used) > 1 or len(last.results) != 1:
+        return None
+    if last.shapes[:1] != (shapes[given[0]],):
         return None
     return Written(
         last=last,
         x=given[0],
         steps=frozenset(node.name for node in nodes[:-1]),
         own=_own(nodes, parameters),
+        shifted=bool(_shifted(nodes, parameters)),
     )
 
 
 def _own(nodes: list[Node], parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     """The parameter that is multiplied by, and the one that is added."""
+    shifted = _shifted(nodes, parameters)
     found: dict[str, Parameter] = {}
     for node in nodes:
         part = "bias" if node.op.startswith("aten.add.") else "weight"
         for name in values_of(node):
             if name in parameters:
-                found.setdefault(part, parameters[name])
+                known = "weight" if parameters[name].value in shifted else part
+                found.setdefault(known, parameters[name])
     return found
+
+
+def _shifted(nodes: Iterable[Node], parameters: Iterable[str]) -> set[str]:
+    """Values of the parameters that 1 is added to before all else, casts aside."""
+    origins = {name: name for name in parameters}
+    found = set()
+    for node in nodes:
+        used = list(values_of(node))
+        if len(used) != 1 or used[0] not in origins:
+            continue
+        if FAMILY.get(node.op) in ("cast", "shape"):
+            origins |= dict.fromkeys(node.results, origins[used[0]])
+        elif node.op.startswith("aten.add.") and _adds_1(node):
+            found.add(origins[used[0]])
+    return found
+
+
+def _adds_1(node: Node) -> bool:
+    told = node.arguments.get("self"), node.arguments.get("other")
+    return node.arguments.get("alpha", 1) == 1 and 1 in told

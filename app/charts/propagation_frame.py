@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from app.charts import svg
@@ -21,6 +22,7 @@ AXIS, NAMES = 58, 164  # px of the margins beside the axis' and beside the names
 TOP, BOTTOM = 12, 42
 LEAST_POWER = -320  # of ten; nothing smaller is a float
 NARROW = 0.02  # share of the depth left free at either end
+FRAMES = 16  # whose layers' places are kept; the charts of one page share two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,12 @@ class DepthFrame:
         """What stands there on the axis; log10 of the value where that is logarithmic."""
         low, high = self.y_range
         return low + (high - low) * (HEIGHT - BOTTOM - pixels) / (HEIGHT - BOTTOM - TOP)
+
+
+@lru_cache(maxsize=FRAMES)
+def layer_places(frame: DepthFrame) -> tuple[float, ...]:
+    """Pixels from the left of every layer, in order."""
+    return tuple(map(frame.x, range(1, frame.depth + 1)))
 
 
 def layer_ticks(frame: DepthFrame) -> tuple[int, ...]:

@@ -18,7 +18,15 @@ from app.charts.propagation import (
     points,
     short_names,
 )
-from app.charts.propagation_frame import BOTTOM, HEIGHT, TOP, WIDTH, DepthFrame, Span
+from app.charts.propagation_frame import (
+    BOTTOM,
+    HEIGHT,
+    TOP,
+    WIDTH,
+    DepthFrame,
+    Span,
+    layer_places,
+)
 from app.charts.propagation_layout import Row, Strip, pushed_apart, runs_of
 from app.charts.propagation_marks import Mark, marks
 from app.core.expectations import held
@@ -211,11 +219,12 @@ def _room(
     middle = frame.y(level.value) + (-8 if above else 9)
     if not TOP + 6 <= middle <= HEIGHT - BOTTOM - 6:
         return -1.0
+    below = [at for at, x in enumerate(layer_places(frame)) if start <= x <= start + WORDS]
     near = [
         abs(frame.y(value) - middle)
         for line in lines
-        for layer, value in enumerate(line.y, start=1)
-        if value and start <= frame.x(layer) <= start + WORDS
+        for at in below
+        if at < len(line.y) and (value := line.y[at])
     ]
     return min([ENOUGH, *near])
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from app.charts import svg
 from app.charts.propagation import SignalLine, SignalPlot, Values
-from app.charts.propagation_frame import HEIGHT, WIDTH, DepthFrame, axes, value_ticks
+from app.charts.propagation_frame import HEIGHT, WIDTH, DepthFrame, axes, layer_places, value_ticks
 from app.charts.propagation_layout import Run, Strip
 from app.charts.propagation_marks import drawn
 from app.charts.style import Palette
@@ -25,12 +25,12 @@ def segments(frame: DepthFrame, y: Values) -> list[list[tuple[float, float]]]:
     On a linear axis a layer without a value is passed over: no activation follows it.
     """
     found: list[list[tuple[float, float]]] = [[]]
-    for layer, value in enumerate(y, start=1):
+    for x, value in zip(layer_places(frame), y, strict=False):
         if value is None or (frame.log and value <= 0):
             if frame.log:
                 found.append([])
         else:
-            found[-1].append((frame.x(layer), frame.y(value)))
+            found[-1].append((x, frame.y(value)))
     return [part for part in found if part]
 
 
@@ -60,13 +60,13 @@ def _outline(low: Values, high: Values, frame: DepthFrame) -> str:
     edge: list[tuple[float, float]] = []
     back: list[tuple[float, float]] = []
     parts = []
-    for layer, (lowest, highest) in enumerate(zip(low, high, strict=True), start=1):
+    for x, lowest, highest in zip(layer_places(frame), low, high, strict=False):
         if lowest is None or highest is None or (frame.log and highest <= 0):
             parts.append((edge, back))
             edge, back = [], []
         else:
-            edge.append((frame.x(layer), frame.y(highest)))
-            back.append((frame.x(layer), frame.y(lowest)))
+            edge.append((x, frame.y(highest)))
+            back.append((x, frame.y(lowest)))
     parts.append((edge, back))
     return "".join(f"{svg.polyline([*thinned(a), *thinned(b)[::-1]])}z" for a, b in parts if a)
 

@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _add_lint(commands)
     _add_token(commands)
     _add_backup(commands)
+    _add_migrate(commands)
     return root
 
 
@@ -161,6 +162,13 @@ def _add_backup(commands: Commands) -> None:
     backup.add_argument("folder", type=Path, metavar="FOLDER", help="an empty or a new one")
     restore = commands.add_parser("restore", help="a backup into an empty data folder")
     restore.add_argument("folder", type=Path, metavar="FOLDER", help="what `backup` has written")
+
+
+def _add_migrate(commands: Commands) -> None:
+    migrate = commands.add_parser("migrate", help="the database for this version, or an older one")
+    migrate.add_argument(
+        "revision", nargs="?", default="head", metavar="REVISION", help="as 0007; default: newest"
+    )
 
 
 def _settings(asked: argparse.Namespace) -> Settings:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from app.cli.terminal import Line, plain, plain_name
+from app.architecture.expecting import kept_in
+from app.cli.terminal import Line, plain, plain_name, within
 from app.config import Settings
+from app.core.meanfield.bands import median_rms
 from app.core.plans import Plan, fields_of, plan_told
-from app.core.propagation import InputLaw, Layer, Order, PropagationReport, Series
+from app.core.propagation import InputLaw, Layer, Order, PropagationReport, Series, Theory
 from app.core.report import Level
 from app.core.wording import counted
 from app.errors import Invalid, Refused
@@ -22,7 +25,14 @@ from app.jobs.local_propagation import Paths, propagate
 LEVELS: Final = ("info", "warning", "problem")  # in rising order
 SIGNS: Final[dict[Level, str]] = {"info": "✓", "warning": "≠", "problem": "✕"}
 LAWS: Final = ("normal", "uniform01")
-HEADINGS: Final = ("#", "operation", "kind", "shape", "size", "input share", "gradient", "zeros")
+HEADINGS: Final = (
+    *("#", "operation", "kind", "shape", "size", "theory", "input share", "gradient", "zeros"),
+)
+WIDEST: Final = 100  # characters of a line of the table
+GAP: Final = "  "
+# What a wide table leaves out, first to last: a column, and the characters that stay of it.
+NARROWED: Final = (*(("kind", 8), ("operation", 20), ("kind", 0), ("shape", 8), ("operation", 3)),)
+STOPPED: Final = "stops here"  # in theory's column; the series' note says why
 MOST_ROWS: Final = 80  # operations of a series; of more only those with a weight are listed
 JOINED: Final = {
     "missing": "of the network are missing in the checkpoint and were drawn",
@@ -155,15 +165,41 @@ def _rows(series: Series) -> list[str]:
     shown = [(place, layer) for place, layer in enumerate(series.layers, start=1)]
     if len(shown) > MOST_ROWS:
         shown = [(place, layer) for place, layer in shown if layer.weighted]
-    rows = [HEADINGS, *(_row(place, layer) for place, layer in shown)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    stops = {stop.node for stop in kept_in(series).stops}
+    rows = [HEADINGS, *(_row(place, layer, stops) for place, layer in shown)]
+    theory = any(layer.theory or layer.name in stops for _, layer in shown)
+    columns = list(zip(HEADINGS, _widths(rows, theory=theory), strict=True))
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        GAP.join(
+            _fitted(heading, cell, width).ljust(width)
+            for cell, (heading, width) in zip(row, columns, strict=True)
+            if width
+        ).rstrip()
         for row in rows
     ]
 
 
-def _row(place: int, layer: Layer) -> tuple[str, ...]:
+def _fitted(heading: str, cell: str, width: int) -> str:
+    """A cell in its column: of a class the beginning is kept, of all others both ends."""
+    if heading == "kind" and len(cell) > width:
+        return f"{cell[: width - 1]}…"
+    return within(cell, width)
+
+
+def _widths(rows: Sequence[tuple[str, ...]], *, theory: bool) -> list[int]:
+    """Characters of each column; 0 of one that is left out."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    if not theory:
+        widths[HEADINGS.index("theory")] = 0
+    for heading, least in NARROWED:
+        column = HEADINGS.index(heading)
+        over = sum(widths) + len(GAP) * (sum(width > 0 for width in widths) - 1) - WIDEST
+        if over > 0:
+            widths[column] = max(least, widths[column] - over) if least else 0
+    return widths
+
+
+def _row(place: int, layer: Layer, stops: Collection[str]) -> tuple[str, ...]:
     forward, backward = layer.forward, layer.backward
     return (
         str(place),
@@ -171,10 +207,18 @@ def _row(place: int, layer: Layer) -> tuple[str, ...]:
         plain(layer.kind or layer.op),
         "×".join(str(size) for size in layer.shape) or "scalar",
         _number(forward.rms_median) + (" !" if forward.nonfinite else ""),
+        STOPPED if layer.name in stops else _number(_predicted(layer.theory)),
         _share(forward.input_share),
         _number(backward.grad_rms_median if backward else None),
         _share(forward.zero_fraction),
     )
+
+
+def _predicted(theory: Theory | None) -> float | None:
+    """The size that theory expects of the median network, as the one beside it was measured."""
+    if theory is None or theory.rms is None or theory.sd_log is None:
+        return None if theory is None else theory.rms
+    return median_rms(theory.rms, theory.sd_log)
 
 
 def _number(value: float | None) -> str:

@@ -25,6 +25,7 @@ from app.store.access import Access, Token
 # Longer than browsers and proxies keep an idle connection (nginx: 60): none then sends a request
 # into one that is just being closed here.
 KEEP_ALIVE_SECONDS = 75
+HERE = "127.0.0.1,::1"  # whose X-Forwarded headers are believed: a proxy on this machine
 OPEN_STREAM_SECONDS = 2  # an event stream that is still open may end by itself so long
 
 
@@ -40,7 +41,7 @@ def run(_asked: Namespace, settings: Settings) -> int:
         require_worker_extra()
     engine.prepare(settings)
     if settings.guarded and not asyncio.run(_tokens(settings)):
-        raise NoToken(host=settings.host)
+        raise NoToken(host=(*settings.public, settings.host)[0])
     listener = _listen(settings)
     # uvicorn raises the signal that ended it once more; by then the workers must be stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,19 +70,21 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=OPEN_STREAM_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", HERE),
     )
     supervisor = Supervisor(settings)
     supervisor.start()
     try:
-        await _Server(config, listener).serve(sockets=[listener])
+        await _Server(config, listener, below=settings.prefix).serve(sockets=[listener])
     finally:
         await supervisor.stop()
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, *, below: str) -> None:
         super().__init__(config)
         self._listener = listener
+        self._below = below
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -91,7 +94,7 @@ class _Server(uvicorn.Server):
             gc.freeze()  # what is loaded stays: to look through it all for garbage takes 80 ms
             host, port = self._listener.getsockname()[:2]
             name = f"[{host}]" if ":" in host else host
-            sys.stdout.write(f"initscope is at http://{name}:{port}\n")
+            sys.stdout.write(f"initscope is at http://{name}:{port}{self._below}\n")
             sys.stdout.flush()
 
 

@@ -24,7 +24,7 @@ def table(report: Overview) -> str:
         f"  {plain(source.name)} · {source.format} · {source.bytes:,} bytes",
         f"  {counted(summary.tensors, 'tensor')} · {counted(summary.parameters, 'parameter')}"
         f" · {summary.buffers:,} values in buffers",
-        *(f"  {plain(note)}" for note in summary.format_notes),
+        *(f"  {plain(note)}" for note in (*summary.format_notes, *summary.computed)),
     ]
     findings = [_finding(finding) for finding in report.findings]
     rows = [HEADINGS, *(_row(tensor) for tensor in report.rows)]

@@ -14,11 +14,15 @@ def plain(text: str) -> str:
 
 def plain_name(name: str) -> str:
     """A hostile name, plain; the middle of a longer one is left out."""
-    shown = plain(name)
-    if len(shown) <= LONGEST_NAME:
-        return shown
-    half = LONGEST_NAME // 2 - 1
-    return f"{shown[:half]}…{shown[-half:]}"
+    return within(plain(name), LONGEST_NAME)
+
+
+def within(text: str, width: int) -> str:
+    """A text of at most `width` characters, 3 or more; the middle of a longer one is left out."""
+    if len(text) <= width:
+        return text
+    kept = width - 1
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
 
 
 def measured(done: int, total: int) -> str:

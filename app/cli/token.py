@@ -29,7 +29,7 @@ async def _done(asked: Namespace, settings: Settings) -> str:
         match asked.action:
             case "add":
                 text = await access.add(asked.name)
-                sys.stderr.write("Shown this once; sign in with it at /login, or send it as\n")
+                sys.stderr.write("Shown this once; sign in with it on the pages, or send it as\n")
                 sys.stderr.write("Authorization: Bearer TOKEN.\n")
                 return f"{text}\n"
             case "remove":

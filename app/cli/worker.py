@@ -11,6 +11,7 @@ from app.errors import Invalid
 from app.jobs import worker
 from app.jobs.extra import require_worker_extra
 from app.jobs.measuring import Measuring
+from app.jobs.stages import load_for
 
 DEVICE: Final = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 
@@ -25,5 +26,6 @@ def run(asked: Namespace, settings: Settings) -> int:
     if not DEVICE.fullmatch(asked.device):
         raise Invalid(what="--device", expected="cpu, cuda or cuda:0", got=asked.device)
     require_worker_extra()
+    load_for(asked.device)
     Measuring(settings, device=asked.device).find_device()
-    return worker.main(settings, with_parent=False, queue=asked.queue, device=asked.device)
+    worker.main(settings, with_parent=False, queue=asked.queue, device=asked.device)

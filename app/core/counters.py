@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from app.core.cells import join, outside, turned
 from app.core.moments import distinct_moments
 from app.core.statistics import Sketch
 from app.core.storage import FLOAT_WIDTH, WIDTH, Numbers, pattern_values
-from app.core.tables import Tally, closed
+from app.core.tables import Counters, Tally, closed
 from app.core.tallies import FEWER_LANES, LANES, WORD_PAIR, tally8, tally16
 
 # Of these, normal draws take so many different values that four tables leave the cache.
@@ -22,6 +23,14 @@ class Lane(Protocol):
 
     def add(self, place: int, row: np.ndarray) -> None:
         """Count a contiguous, aligned row; `place` is its number in the tensor."""
+
+
+class PatternLane(Lane, Protocol):
+    """A lane that counts the patterns of an 8- or 16-bit dtype."""
+
+    @property
+    def tally(self) -> Counters:
+        """A counter for each pattern; with one lane they are closed in the order of patterns."""
 
 
 class Counter(Protocol):
@@ -87,13 +96,16 @@ def _nonfinite(values: Numbers, counts: np.ndarray) -> tuple[int, int, int]:
 class PatternCounter:
     """Counts every pattern of an 8- or 16-bit dtype; all else follows from the counts."""
 
-    def __init__(self, *, dtype: str, limit: float | None) -> None:
+    def __init__(
+        self, *, dtype: str, limit: float | None, lane: Callable[[str], PatternLane]
+    ) -> None:
         self._dtype, self._limit = dtype, limit
-        self._lanes: list[_PatternLane] = []
+        self._new_lane = lane
+        self._lanes: list[PatternLane] = []
 
-    def lane(self) -> _PatternLane:
+    def lane(self) -> PatternLane:
         """A new lane, for one thread."""
-        lane = _PatternLane(self._dtype)
+        lane = self._new_lane(self._dtype)
         self._lanes.append(lane)
         return lane
 
@@ -113,7 +125,9 @@ class PatternCounter:
         )
 
 
-class _PatternLane:
+class CompiledPatternLane:
+    """Counts on the CPU, by the compiled loops."""
+
     def __init__(self, dtype: str) -> None:
         width = WIDTH[dtype]
         self._unsigned = np.dtype(f"u{width // 8}")

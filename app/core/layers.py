@@ -62,6 +62,9 @@ STATE_ROLES = frozenset(
     }
 )
 
+OFFSET = "offset"
+"""Attribute of a norm's weight that 1 is added to before it multiplies, as Gemma's: the 1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterFacts:

@@ -156,7 +156,7 @@ class PropagationReport:
     series: tuple[Series, ...]
     mode: Mode = "train"
     dtype: str = "float32"
-    notes: tuple[str, ...] = ()  # "ran by blocks of 3 layers", "no GPU worker is alive: …"
+    notes: tuple[str, ...] = ()  # "ran by blocks of 3 layers", "no GPU worker was alive: …"
     seconds: float | None = None
     peak_bytes: int | None = None  # largest memory of the pass
     join: dict[str, tuple[str, ...]] = field(default_factory=dict)  # missing, unused, differ

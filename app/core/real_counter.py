@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
+from typing import Protocol
 
 import numpy as np
 
 from app.core import kernels
 from app.core.cells import Cells, clipped, outside
+from app.core.counters import Lane
 from app.core.moments import Moments, merge_moments
 from app.core.plan import cells_of, plan_for
 from app.core.statistics import Sketch
 from app.core.storage import is_integer
-from app.core.tables import Counted, Tally, closed
+from app.core.tables import Counted, Counters, Tally, closed
 
 WHOLE = 2.0**53  # below, float64 holds every integer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class Row:
     """What one row holds, apart from its cells."""
 
     moments: Moments
@@ -28,29 +31,49 @@ class _Row:
     nan: int
     posinf: int
     neginf: int
-    raw_bits: int
+    raw_bits: int  # OR of the patterns as they are stored
+
+
+class RealLane(Lane, Protocol):
+    """A lane that counts in the cells of its counter's plan and leaves it a Row for each row."""
+
+    @property
+    def coarse(self) -> Counters:
+        """Of the coarse cells."""
+
+    @property
+    def fine(self) -> Counters:
+        """Of the window's."""
 
 
 class RealCounter:
     """Counts values as float32 or float64; wide integers are read as float64, as by numpy."""
 
-    def __init__(self, values: np.ndarray, *, dtype: str, limit: float | None) -> None:
+    def __init__(
+        self,
+        values: np.ndarray,
+        *,
+        dtype: str,
+        limit: float | None,
+        lane: Callable[[RealCounter], RealLane],
+    ) -> None:
         self.real: np.dtype[np.floating] = np.dtype(dtype if dtype == "float32" else "float64")
         inner = None if limit is None else _at_most(limit, self.real)
         self.plan = plan_for(values, self.real, limit=inner)
-        self.rows: dict[int, _Row] = {}
+        self.rows: dict[int, Row] = {}
         self._dtype, self._limit = dtype, limit
-        self._lanes: list[_RealLane] = []
+        self._new_lane = lane
+        self._lanes: list[RealLane] = []
 
-    def lane(self) -> _RealLane:
+    def lane(self) -> RealLane:
         """A new lane, for one thread."""
-        lane = _RealLane(self)
+        lane = self._new_lane(self)
         self._lanes.append(lane)
         return lane
 
     def no_facts(self) -> np.ndarray:
         """The facts of no values."""
-        infinite = _key(np.inf, self.real)
+        infinite = key_of(np.inf, self.real)
         facts = np.zeros(kernels.FACT_SLOTS, np.int64)
         facts[kernels.LOWEST], facts[kernels.HIGHEST] = infinite, -infinite - 1
         facts[kernels.INFINITE] = infinite
@@ -85,8 +108,8 @@ class RealCounter:
         self, whole: Sketch, facts: np.ndarray, counted: tuple[Counted, Counted]
     ) -> Sketch:
         repeats = whole.moments.count // int(counted[0][1].sum() + counted[1][1].sum())
-        minimum = _value(int(facts[:, kernels.LOWEST].min()), self.real)
-        maximum = _value(int(facts[:, kernels.HIGHEST].max()), self.real)
+        minimum = value_of(int(facts[:, kernels.LOWEST].min()), self.real)
+        maximum = value_of(int(facts[:, kernels.HIGHEST].max()), self.real)
         bits = int(np.bitwise_or.reduce(facts[:, kernels.BITS])) % 2**64
         cells = cells_of(self.plan, *counted, bits=bits, zeros=whole.zeros // repeats)
         cells = clipped(replace(cells, counts=cells.counts * repeats), minimum, maximum)
@@ -111,7 +134,9 @@ def _whole_numbers(cells: Cells) -> Cells:
     )
 
 
-class _RealLane:
+class CompiledRealLane:
+    """Counts on the CPU, by the compiled loops."""
+
     def __init__(self, counter: RealCounter) -> None:
         self._counter = counter
         self._kernel = kernels.chunk32 if counter.real == np.float32 else kernels.chunk64
@@ -121,6 +146,7 @@ class _RealLane:
         self.fine = Tally(fine)
 
     def add(self, place: int, row: np.ndarray) -> None:
+        """Count a row, and keep what it holds."""
         self.coarse.make_room(row.size)
         self.fine.make_room(row.size)
         values = row.astype(self._counter.real, copy=False)
@@ -132,13 +158,13 @@ class _RealLane:
             mixed = np.concatenate([values[s : s + kernels.BLOCK] for s in starts])
             self._absorb(mixed[np.isfinite(mixed)], state, facts)
             nonfinite = mixed[~np.isfinite(mixed)]
-        self._counter.rows[place] = _Row(
+        self._counter.rows[place] = Row(
             moments=_moments(state),
             facts=facts,
             nan=int(np.isnan(nonfinite).sum()),
             posinf=int(np.isposinf(nonfinite).sum()),
             neginf=int(np.isneginf(nonfinite).sum()),
-            raw_bits=_raw_bits(row, facts),
+            raw_bits=raw_bits(row, facts),
         )
 
     def _absorb(self, values: np.ndarray, state: np.ndarray, facts: np.ndarray) -> np.ndarray:
@@ -150,7 +176,7 @@ class _RealLane:
         return flagged
 
 
-def _raw_bits(row: np.ndarray, facts: np.ndarray) -> int:
+def raw_bits(row: np.ndarray, facts: np.ndarray) -> int:
     """OR of the patterns as they are stored."""
     if row.dtype.kind == "f":
         return int(facts[kernels.BITS]) % 2**64
@@ -179,11 +205,12 @@ def _at_most(limit: float, real: np.dtype[np.floating]) -> float:
     return float(nearest if float(nearest) <= limit else np.nextafter(nearest, real.type(0)))
 
 
-def _key(value: float, real: np.dtype[np.floating]) -> int:
+def key_of(value: float, real: np.dtype[np.floating]) -> int:
     """The sortable key of a value of at least 0: its bit pattern. That of -x is -1 - key(x)."""
     return int(np.array(value, real).view(f"i{real.itemsize}"))
 
 
-def _value(key: int, real: np.dtype[np.floating]) -> float:
+def value_of(key: int, real: np.dtype[np.floating]) -> float:
+    """The value of a sortable key; of minus zero, 0."""
     magnitude = np.array(key if key >= 0 else -1 - key, f"i{real.itemsize}").view(real)
     return float(magnitude if key >= 0 else -magnitude) + 0.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final, Literal, TypeAlias
 
 from app.core.blocks import Block, blocks
 from app.core.catalogue import BY_ID, Scheme
@@ -14,7 +15,8 @@ from app.core.defaults import default_law
 from app.core.distributions import Constant, Distribution, Normal
 from app.core.fans import Fans, fans
 from app.core.graph import Graph, Parameter
-from app.core.layers import EMBEDDING, STATE_ROLES, TABLES, WEIGHT_ROLES
+from app.core.kept import Kept
+from app.core.layers import EMBEDDING, OFFSET, STATE_ROLES, TABLES, WEIGHT_ROLES
 from app.core.scales import applies, distribution
 from app.core.schemes import default_distribution
 from app.core.wording import counted, listed
@@ -22,7 +24,12 @@ from app.errors import Invalid
 
 DEFAULT = "torch_default"
 _FRESH = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
+MOST_SCHEMES: Final = 4  # whose laws are kept for one network
 _UNKNOWN_STD = 0.02  # of bare matrices and tokens, as vision transformers draw theirs
+
+_Word: TypeAlias = Literal[
+    "scheme", "packed", "companion", "default", "offset", "fresh", "guessed", "kept"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +45,46 @@ class Recipe:
     factors: dict[str, float] = field(default_factory=dict)  # times the values of the file
 
 
-@dataclass(slots=True)
-class _Told:
-    """What happened to the parameters, for the notes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What draws one parameter, and by whose word."""
 
-    scheme: list[str] = field(default_factory=list)
-    default: list[str] = field(default_factory=list)
-    companion: Counter[tuple[str, str]] = field(default_factory=Counter)
-    packed: list[str] = field(default_factory=list)
-    guessed: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    law: Distribution | None = None  # of the whole; None where its file's values stay, or by blocks
+    packed: tuple[tuple[Block, Distribution], ...] = ()
+    word: _Word
+    companion: tuple[str, str] | None = None  # kind of parameter and name of the scheme for it
+
+
+class Recipes:
+    """The recipes of one network; the law of a parameter is found once."""
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        """Begin with the parameters of a network, which never change."""
+        self.parameters = parameters
+        self._context = _context(parameters)
+        self._kept: Kept[tuple[Parameter, ...], dict[str, _Drawn]] = Kept(MOST_SCHEMES)
+
+    def of(
+        self, scheme_id: str, *, only: Collection[str] | None = None, chosen: bool = False
+    ) -> Recipe:
+        """As `recipe`."""
+        scheme = BY_ID.get(scheme_id)
+        if scheme is None:
+            raise Invalid(what="scheme", expected="an id of the catalogue", got=repr(scheme_id))
+        known = self._kept.of(self.parameters, dict, which=(scheme_id, chosen))
+        drawn: dict[str, _Drawn] = {}
+        for parameter in self.parameters:
+            name = parameter.name
+            if only is None or name in only:
+                if name not in known:
+                    placed = _placed(parameter, self._context)
+                    known[name] = _drawn(scheme, placed, chosen=chosen)
+                drawn[name] = known[name]
+        return Recipe(
+            laws={name: one.law for name, one in drawn.items() if one.law is not None},
+            packed={name: one.packed for name, one in drawn.items() if one.packed},
+            notes=_notes(scheme, drawn, whole=only is None),
+        )
 
 
 def recipe(
@@ -68,33 +105,15 @@ def recipe(
     Raises:
         Invalid: If the catalogue has no such scheme.
     """
-    scheme = BY_ID.get(scheme_id)
-    if scheme is None:
-        raise Invalid(what="scheme", expected="an id of the catalogue", got=repr(scheme_id))
-    context, told = _context(graph), _Told()
-    laws: dict[str, Distribution] = {}
-    packed: dict[str, tuple[tuple[Block, Distribution], ...]] = {}
-    for parameter in graph.parameters:
-        if only is not None and parameter.name not in only:
-            continue
-        placed = _placed(parameter, context)
-        site = site_of(placed.facts, placed.shape)
-        parts = _packed(scheme, placed, site)
-        law = None if parts else _law(scheme, placed, site, told, chosen=chosen)
-        if parts:
-            packed[parameter.name] = parts
-            told.packed.append(parameter.name)
-            told.scheme.append(parameter.name)
-        elif law is not None:
-            laws[parameter.name] = law
-    return Recipe(laws=laws, packed=packed, notes=_notes(scheme, told, whole=only is None))
+    return Recipes(graph.parameters).of(scheme_id, only=only, chosen=chosen)
 
 
-def _context(graph: Graph) -> ModelContext | None:
+def _context(parameters: Iterable[Parameter]) -> ModelContext | None:
     """What the names tell of the model; None where every parameter has been told already."""
-    if all("parts" in one.facts.attributes for one in graph.parameters if one.learned):
+    learned = [one for one in parameters if one.learned]
+    if all("parts" in one.facts.attributes for one in learned):
         return None
-    return model_context([named(p) for p in graph.parameters if p.learned])
+    return model_context([named(one) for one in learned])
 
 
 def named(parameter: Parameter) -> Named:
@@ -157,39 +176,34 @@ def _packed(
     return laws
 
 
-def _law(
-    scheme: Scheme, parameter: Parameter, site: Site, told: _Told, *, chosen: bool
-) -> Distribution | None:
-    """The one law of a whole parameter, or None where its file's values stay."""
+def _drawn(scheme: Scheme, parameter: Parameter, *, chosen: bool) -> _Drawn:
+    """What draws a parameter in its place."""
+    site = site_of(parameter.facts, parameter.shape)
+    if parts := _packed(scheme, parameter, site):
+        return _Drawn(packed=parts, word="packed")
     if _meant(scheme, parameter, site, chosen=chosen):
         law = distribution(scheme, fans=_fans(parameter), shape=parameter.shape, site=site)
         if law is not None:
-            told.scheme.append(parameter.name)
-            return law
+            return _Drawn(law=law, word="scheme")
     if not parameter.learned or parameter.facts.role in STATE_ROLES:
-        return _state(parameter, told)
-    return _companion(scheme, parameter, site, told) or _default(parameter, site, told)
+        return _state(parameter)
+    return _companion(scheme, parameter, site) or _default(parameter, site)
 
 
-def _state(parameter: Parameter, told: _Told) -> Distribution | None:
+def _state(parameter: Parameter) -> _Drawn:
     fresh = _FRESH.get(parameter.facts.role, _FRESH.get(parameter.name.rpartition(".")[2]))
-    if fresh is None:
-        told.kept.append(parameter.name)
-        return None
-    return Constant(value=fresh)
+    return _Drawn(word="kept") if fresh is None else _Drawn(law=Constant(value=fresh), word="fresh")
 
 
-def _companion(
-    scheme: Scheme, parameter: Parameter, site: Site, told: _Told
-) -> Distribution | None:
+def _companion(scheme: Scheme, parameter: Parameter, site: Site) -> _Drawn | None:
     line = _line(parameter, site)
     other = companions(scheme.id).get(line) if line else None
     if other is None:
         return None
     law = distribution(BY_ID[other], fans=_fans(parameter), shape=parameter.shape, site=site)
-    if law is not None:
-        told.companion[line, BY_ID[other].name] += 1
-    return law
+    if law is None:
+        return None
+    return _Drawn(law=law, word="companion", companion=(line, BY_ID[other].name))
 
 
 def _line(parameter: Parameter, site: Site) -> str:
@@ -202,47 +216,59 @@ def _line(parameter: Parameter, site: Site) -> str:
     return "weights" if role in WEIGHT_ROLES and len(parameter.shape) >= 2 else ""
 
 
-def _default(parameter: Parameter, site: Site, told: _Told) -> Distribution | None:
+def _default(parameter: Parameter, site: Site) -> _Drawn:
+    if OFFSET in parameter.facts.attributes:
+        return _Drawn(law=Constant(value=0.0), word="offset")
     default = default_law(parameter.facts, parameter.shape)
     if default is not None:
-        told.default.append(parameter.name)
-        return default_distribution(default)
+        return _Drawn(law=default_distribution(default), word="default")
     if parameter.stored is not None:
-        told.kept.append(parameter.name)
-        return None
-    told.guessed.append(parameter.name)
+        return _Drawn(word="kept")
     if len(parameter.shape) >= 2 or site.parts & TABLES:
-        return Normal(std=_UNKNOWN_STD)
+        return _Drawn(law=Normal(std=_UNKNOWN_STD), word="guessed")
     bias = parameter.facts.role in {"bias", "in_proj_bias", "bias_ih", "bias_hh"}
-    return Constant(value=0.0 if bias else 1.0)
+    return _Drawn(law=Constant(value=0.0 if bias else 1.0), word="guessed")
 
 
-def _notes(scheme: Scheme, told: _Told, *, whole: bool) -> tuple[str, ...]:
+def _notes(scheme: Scheme, drawn: Mapping[str, _Drawn], *, whole: bool) -> tuple[str, ...]:
+    told: dict[_Word, list[str]] = defaultdict(list)
+    for name, one in drawn.items():
+        told[one.word].append(name)
     found: list[str] = []
     if scheme.id != DEFAULT:
-        found += _about_scheme(scheme, told, whole=whole)
-    if told.packed:
-        found.append(f"drawn block by block: {listed(told.packed)}")
-    if told.guessed:
+        found += _companions(drawn)
+        found += _about_scheme(scheme, told, whole=whole and not found)
+    if told["packed"]:
+        found.append(f"drawn block by block: {listed(told['packed'])}")
+    if told["offset"]:
+        names = listed(told["offset"])
+        found.append(f"norms that multiply by 1 + weight begin at a factor of 1: {names}")
+    if told["guessed"]:
         found.append(
             "without a known default, matrices are N(0, 0.02), biases 0 and scales 1: "
-            f"{listed(told.guessed)}"
+            f"{listed(told['guessed'])}"
         )
-    if told.kept:
-        found.append(f"the file's own values stay in {listed(told.kept)}")
+    if told["kept"]:
+        found.append(f"the file's own values stay in {listed(told['kept'])}")
     return tuple(found)
 
 
-def _about_scheme(scheme: Scheme, told: _Told, *, whole: bool) -> list[str]:
-    found = [f"{line}: {name}" for line, name in sorted(told.companion)]
-    if not told.scheme:
+def _companions(drawn: Mapping[str, _Drawn]) -> list[str]:
+    pairs = {one.companion for one in drawn.values() if one.companion is not None}
+    return [f"{line}: {name}" for line, name in sorted(pairs)]
+
+
+def _about_scheme(scheme: Scheme, told: Mapping[_Word, list[str]], *, whole: bool) -> list[str]:
+    many = len(told["scheme"]) + len(told["packed"])
+    if not many:
         none = f"the network has no weight that {scheme.name} is for: all parameters keep"
         rest = f"{scheme.name} is for none of the parameters that are left to it: they keep"
-        return [*found, f"{none if whole and not found else rest} torch's default"]
-    if told.default:
+        return [f"{none if whole else rest} torch's default"]
+    found = []
+    if told["default"]:
         found.append(
-            f"{scheme.name} draws {counted(len(told.scheme), 'weight')}; torch's default "
-            f"{len(told.default):,} other parameters, such as {told.default[0]}"
+            f"{scheme.name} draws {counted(many, 'weight')}; torch's default "
+            f"{len(told['default']):,} other parameters, such as {told['default'][0]}"
         )
     if scheme.any_gain:
         found.append("the gain that data would set is 1 here")

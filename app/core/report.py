@@ -211,6 +211,7 @@ class TensorReport(TensorHead):
     parts: tuple[PartReport, ...] = ()  # of packed tensors: q, k and v, gates, ...
     digest: str | None = None  # equal for judged tensors of one dtype, shape and content
     place: dict[str, int] = field(default_factory=dict)  # of the model, as `context.NUMBERS`
+    computed: str | None = None  # where and why there; None of a tensor that no GPU is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +258,7 @@ class Summary:
     main_scheme: str | None  # id most weight tensors are consistent with
     alpha: float  # level of each tensor's tests: 0.001 / tensors judged
     format_notes: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()  # where large tensors were, in sentences
     globals: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     recipe: tuple[RecipeLine, ...] = ()  # largest kinds of layers first

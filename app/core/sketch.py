@@ -7,19 +7,38 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from app.core.chunks import flat, memory_order, pieces
 from app.core.compiled import prepare
-from app.core.counters import Counter, Lane, PatternCounter, distinct_sketch
-from app.core.real_counter import RealCounter
+from app.core.counters import (
+    CompiledPatternLane,
+    Counter,
+    Lane,
+    PatternCounter,
+    PatternLane,
+    distinct_sketch,
+)
+from app.core.real_counter import CompiledRealLane, RealCounter, RealLane
 from app.core.statistics import Sketch, distribution_function, merge
 from app.core.storage import WIDTH, carrier, pattern_values
 
-__all__ = ["Sketch", "distribution_function", "merge", "sketch", "warm"]
+__all__ = ["COMPILED", "Lanes", "Sketch", "distribution_function", "merge", "sketch", "warm"]
 
 FEW = 4096  # values; up to here the distinct values are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """Who counts the values of a tensor: a new lane for each thread."""
+
+    patterns: Callable[[str], PatternLane]  # of an 8- or 16-bit dtype
+    reals: Callable[[RealCounter], RealLane]
+
+
+COMPILED = Lanes(patterns=CompiledPatternLane, reals=CompiledRealLane)
 
 
 def warm() -> None:
@@ -44,6 +63,7 @@ def sketch(
     limit: float | None = None,
     on_chunk: Callable[[int], None] | None = None,
     threads: int = 1,
+    lanes: Lanes = COMPILED,
 ) -> Sketch:
     """The statistics of every value, read once.
 
@@ -57,6 +77,7 @@ def sketch(
         limit: Half-width, at least 0, outside which values are counted.
         on_chunk: Called with the number of values read since the last call; may raise to stop.
         threads: Threads to read with, at least 1.
+        lanes: Who counts; a tensor of at most FEW values is counted here and now.
 
     Raises:
         ValueError: If the dtype is unknown or does not fit `values`, or the limit is no
@@ -75,9 +96,9 @@ def sketch(
     once, repeats = memory_order(values)
     narrow = WIDTH[dtype] <= 16
     counter = (
-        PatternCounter(dtype=dtype, limit=limit)
+        PatternCounter(dtype=dtype, limit=limit, lane=lanes.patterns)
         if narrow
-        else RealCounter(once, dtype=dtype, limit=limit)
+        else RealCounter(once, dtype=dtype, limit=limit, lane=lanes.reals)
     )
     _read(once, counter, lambda read: report(read * repeats), threads)
     return counter.sketch(repeats)

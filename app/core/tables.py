@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,13 @@ Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
 ROOM = 2**31  # values a table may count before its 32-bit counters are emptied
 
 _clean: dict[int, list[np.ndarray]] = {}
+
+
+class Counters(Protocol):
+    """Counters of cells, wherever they are."""
+
+    def close(self) -> Counted:
+        """The places counted at and the count at each, a place perhaps more than once."""
 
 
 class Tally:
@@ -57,7 +65,7 @@ def _taken(size: int) -> np.ndarray:
         return np.zeros(size, np.uint32)
 
 
-def closed(tallies: list[Tally]) -> Counted:
-    """What several tallies of the same cells have counted."""
+def closed(tallies: Sequence[Counters]) -> Counted:
+    """What several counters of the same cells have counted."""
     places, counts = zip(*(tally.close() for tally in tallies), strict=True)
     return np.concatenate(places), np.concatenate(counts)

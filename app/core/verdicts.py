@@ -101,9 +101,15 @@ def _summary(
         family=recipe.family,
         alpha=alpha,
         format_notes=checkpoint.notes,
+        computed=_computed(reports),
         globals=checkpoint.globals,
         metadata=checkpoint.metadata,
     )
+
+
+def _computed(reports: tuple[TensorReport, ...]) -> tuple[str, ...]:
+    told = Counter(report.computed for report in reports if report.computed)
+    return tuple(f"{counted(times, 'large tensor')}: {text}." for text, times in told.items())
 
 
 def _is_buffer(report: TensorReport) -> bool:

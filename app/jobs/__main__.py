@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from app.config import Settings
 from app.jobs.worker import main
 
 if __name__ == "__main__":
-    sys.exit(main(Settings(), with_parent=True))
+    main(Settings(), with_parent=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from app.core import judgement, proofs, verdicts
@@ -15,15 +15,16 @@ from app.core.matrix import Places
 from app.core.measurement import places_of, warm
 from app.core.report import SCHEMA, Candidate, Overview, Profile, TensorReport, TensorRow
 from app.core.settled import settled
-from app.core.sketch import Sketch, sketch
+from app.core.sketch import COMPILED, Lanes, Sketch, sketch
 from app.jobs.parcels import FINDINGS, PORTION, Findings, Inventory
+from app.jobs.routing import is_large
 from app.readers.checkpoints import open_checkpoint
 from app.readers.child import Answer, Stream
 from app.readers.mapped import Mapped, value_dtype, values
 from app.readers.naming import describe
 from app.store.documents import TENSOR, dump, inflate, load
 
-__all__ = ["conclude_run", "inspect_file", "measure_part", "warm"]
+__all__ = ["Place", "conclude_run", "inspect_file", "measure_at", "measure_part", "warm"]
 
 ALPHA = 0.001  # chance of one false "no match" in a whole file of fresh tensors
 
@@ -43,17 +44,41 @@ def inspect_file(descriptor: int, _arguments: object, _progress: Tell) -> Invent
     return Inventory(checkpoint=checkpoint, facts=facts, alpha=ALPHA / max(judged, 1))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the values of large tensors are counted, and what their reports say of it."""
+
+    lanes: Lanes
+    said: str | None
+
+
 def measure_part(descriptor: int, arguments: dict[str, Any], progress: Tell) -> Answer:
-    """The report of each of a part's tensors and its packed sketch, in turn, as attachments."""
+    """The report of each of a part's tensors and its packed sketch, in turn, as attachments.
+
+    Args:
+        descriptor: The file.
+        arguments: {"todo", "threads", "large": bytes from which a tensor is, "said": of large ones
+            or None}.
+        progress: Told how many tensors are measured.
+    """
+    place = Place(lanes=COMPILED, said=arguments["said"])
+    return measure_at(place, descriptor, arguments, progress)
+
+
+def measure_at(place: Place, descriptor: int, arguments: dict[str, Any], progress: Tell) -> Answer:
+    """What `measure_part` gives, with large tensors counted elsewhere."""
     todo = PORTION.validate_python(arguments["todo"])
     found: list[bytes] = []
     with Mapped(descriptor) as mapped:
         measurer = _Measurer(mapped, threads=arguments["threads"])
         for tensor, facts in zip(todo.tensors, todo.facts, strict=True):
-            measured = measurer.measure(tensor, limit=judgement.limit_of(facts, tensor))
+            large = is_large(tensor, least=arguments["large"])
+            lanes = place.lanes if large else COMPILED
+            measured = measurer.measure(tensor, lanes, limit=judgement.limit_of(facts, tensor))
             places = measurer.places(tensor, facts, measured)
             report = judgement.judge(tensor, facts, measured, alpha=todo.alpha, places=places)
             report = measurer.certified(tensor, report, measured)
+            report = replace(report, computed=place.said if large else None)
             found += (dump(report), measured.to_bytes())
             progress({"done": len(found) // 2})
     return Answer(value=len(todo.tensors), attachments=found)
@@ -99,7 +124,7 @@ class _Measurer:
         self._threads = threads
         self._known: dict[tuple[int, str, float | None], Sketch] = {}
 
-    def measure(self, tensor: StoredTensor, *, limit: float | None) -> Sketch:
+    def measure(self, tensor: StoredTensor, lanes: Lanes, *, limit: float | None) -> Sketch:
         first = tensor.index if tensor.alias_of is None else tensor.alias_of
         key = (first, tensor.dtype, limit)
         if key not in self._known:
@@ -108,6 +133,7 @@ class _Measurer:
                 dtype=value_dtype(tensor),
                 limit=limit,
                 threads=self._threads,
+                lanes=lanes,
             )
         return self._known[key]
 

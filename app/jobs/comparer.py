@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+from functools import partial
 from typing import Any, Final
 
-import sqlalchemy as sa
 from dbos import DBOSClient
 
 from app.config import Settings
 from app.core.comparison import ComparisonReport
 from app.errors import Cancelled, NotFound
 from app.jobs.comparing import REPORT, TASK, limits_of
-from app.jobs.ordering import enqueue_comparison
+from app.jobs.queueing import enqueue_comparison
 from app.jobs.seeding import STEP, Step, checked
 from app.jobs.settling import settle
+from app.jobs.watching import watched
 from app.readers import sandbox
 from app.store.blobs import Blobs
 from app.store.comparisons import Comparisons
 from app.store.documents import dump
 from app.store.facts import Compared
 
-LOOK_SECONDS: Final = 0.3  # between writes of progress, and looks at its still being wanted
 MOST: Final = 2**31  # of a count that the child tells
 
 
@@ -53,10 +52,7 @@ class Comparer:
         """One round over the comparisons whose job can get no further."""
 
         async def restart(job: str) -> None:
-            await self.comparisons.restart(job, enqueue)
-
-        def enqueue(connection: sa.Connection, job: str) -> None:
-            enqueue_comparison(client, connection, job)
+            await self.comparisons.restart(job, partial(enqueue_comparison, client))
 
         await settle(client, self.comparisons, restart)
 
@@ -73,27 +69,21 @@ class Comparer:
                 os.close(descriptor)
 
     async def _watched(self, job: str, descriptors: list[int]) -> ComparisonReport:
-        """The child's answer; the child ends as soon as nobody wants it any more."""
         told = Step(step="comparing", done=0, total=0)
 
-        def tell(value: Any) -> None:  # noqa: ANN401 - hostile JSON
+        def hear(value: Any) -> None:  # noqa: ANN401 - hostile JSON
             nonlocal told
             told = checked(STEP, value)
+
+        async def tell() -> bool:
+            done, total = (min(max(count, 0), MOST) for count in (told.done, told.total))
+            return await self.comparisons.progress(job, done=done, total=total)
 
         work = sandbox.run_async(
             TASK,
             descriptor=descriptors,
             arguments={},
             limits=limits_of(self.settings),
-            on_progress=tell,
+            on_progress=hear,
         )
-        task = asyncio.create_task(work)
-        try:
-            while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
-                done, total = (min(max(count, 0), MOST) for count in (told.done, told.total))
-                if not await self.comparisons.progress(job, done=done, total=total):
-                    raise Cancelled
-            return checked(REPORT, task.result().value)
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
+        return checked(REPORT, (await watched(work, tell)).value)

@@ -7,10 +7,11 @@ import logging
 import os
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from app import logs
 from app.errors import DatabaseAway, DiskFull, InitscopeError
+from app.store.database import is_away
 from app.store.reserve import Reserve, is_full
 
 log = logging.getLogger(__name__)
@@ -34,13 +35,14 @@ class Edge:
         try:
             return await work
         except DatabaseAway:
-            log.error("The database went away in the middle of a job, so this worker ends")  # noqa: TRY400
-            os._exit(1)
+            _end()
         except InitscopeError as refusal:
             if isinstance(refusal, DiskFull):
                 await self._make_room()
             return outcome_of(refusal)
         except Exception as failure:
+            if is_away(failure):  # from the queue, which asks the database itself
+                _end()
             if is_full(failure):
                 await self._make_room()
                 return outcome_of(DiskFull())
@@ -64,6 +66,11 @@ class Edge:
     async def _make_room(self) -> None:
         if await asyncio.to_thread(self._reserve.spend):
             log.warning("The disk is full; the room kept for that is given up")
+
+
+def _end() -> NoReturn:
+    log.error("The database went away in the middle of a job, so this worker ends")
+    os._exit(1)
 
 
 def outcome_of(error: InitscopeError) -> Outcome:

@@ -11,12 +11,14 @@ from dbos import error as dbos_error
 
 from app.config import Settings
 from app.store import database
+from app.store.database import is_away
+from app.store.reserve import is_full
 
 NAME: Final = "initscope"
 
 # Bump when the order of a workflow's steps changes: jobs that another version left unfinished
 # are then submitted from scratch at start, instead of failing on their replay.
-VERSION: Final = "2"
+VERSION: Final = "3"
 
 ANALYSES: Final = "analyses"
 PARTS: Final = "parts"
@@ -77,10 +79,16 @@ def config(settings: Settings, *, executor: str) -> DBOSConfig:
     )
 
 
-def expect_cancellations() -> None:
-    """Keep the queue from reporting a job that was called off as an error, with a traceback."""
+def tell_the_unexpected() -> None:
+    """Keep the queue from reporting with a traceback what others tell in a sentence.
+
+    Jobs that were called off, a database that is away, and a full disk.
+    """
     logging.getLogger("dbos").addFilter(_unexpected)
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], CANCELLED))
+    problem = record.exc_info[1] if record.exc_info else None
+    if problem is None:
+        return True
+    return not (isinstance(problem, CANCELLED) or is_away(problem) or is_full(problem))

@@ -9,19 +9,18 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, WorkflowStatus
 
-from app.errors import ChildLost
+from app.errors import DiskFull
 from app.jobs import engine, slots
 from app.jobs.edge import Edge
-from app.jobs.settling import ENDED, failure, settle
-from app.jobs.submit import enqueue
+from app.jobs.queueing import enqueue, enqueue_seed
+from app.jobs.settling import ENDED, settle
 from app.store.attempts import Attempts
 from app.store.blobs import Blobs
-from app.store.facts import Run
-from app.store.reserve import Reserve
+from app.store.reserve import Reserve, is_full
 from app.store.retention import Retention
 from app.store.runs import Runs
 from app.store.seeds import Seeds
@@ -72,13 +71,21 @@ class Keeper:
         self._missed: dict[str, float] = {}  # own jobs that nobody carries, and since when
 
     async def look(self) -> None:
-        """One round."""
+        """One round; on a full disk the reserve makes room for the next."""
         self._slot.beat()
         await asyncio.to_thread(self._reserve.lay_in)
-        await self._take_over()
-        await settle(self._client, self._attempts, self._restart)
-        await self._settle_seeds()
-        await self._sweep()
+        starved = self._reserve.starved() and await self._attempts.unfinished()
+        if starved and self._reserve.lend():
+            log.warning("The disk is full; half of the room kept for that is given up")
+        try:
+            await self._take_over()
+            await settle(self._client, self._attempts, self._restart)
+            await settle(self._client, self._seeds, self._restart_seed)
+            await self._sweep()
+        except Exception as failure:
+            if is_full(failure) or isinstance(failure, DiskFull):
+                await asyncio.to_thread(self._reserve.spend)
+            raise
 
     async def _take_over(self) -> None:
         """Put the jobs of workers that no longer live back on the queue."""
@@ -116,23 +123,10 @@ class Keeper:
         return time.monotonic() - oldest > LOST_SECONDS
 
     async def _restart(self, job: str) -> None:
-        await self._attempts.restart(job, self._enqueue)
+        await self._attempts.restart(job, partial(enqueue, self._client))
 
-    async def _settle_seeds(self) -> None:
-        """End searches whose job ended without a word or was lost; they can be asked for again."""
-        jobs = await self._seeds.unfinished()
-        if not jobs:
-            return
-        found = await self._client.list_workflows_async(
-            workflow_ids=jobs, load_input=False, load_output=False
-        )
-        states = {one.workflow_id: one.status for one in found}
-        for job in jobs:
-            state = states.get(job, "ERROR")
-            if state == "CANCELLED":
-                await self._seeds.cancelled(job)
-            elif state in ENDED:
-                await self._seeds.fail(job, failure(ChildLost(reason="its worker kept ending")))
+    async def _restart_seed(self, job: str) -> None:
+        await self._seeds.restart(job, partial(enqueue_seed, self._client))
 
     async def _sweep(self) -> None:
         """Delete what the queue wrote of jobs that ended a while ago; reports stay."""
@@ -148,9 +142,6 @@ class Keeper:
         ids = [one.workflow_id for one in old]
         if ids:
             await self._client.delete_workflows_async(ids, delete_children=True)
-
-    def _enqueue(self, connection: sa.Connection, run: Run) -> None:
-        enqueue(self._client, connection, run)
 
 
 async def tidy_reports(retention: Retention, *, keep_days: int) -> None:

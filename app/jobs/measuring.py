@@ -10,7 +10,7 @@ from typing import Final
 
 from app.architecture.huggingface import ModelConfig, allowed, is_config
 from app.architecture.limits import MOST_BYTES
-from app.config import GIB, Settings
+from app.config import Settings
 from app.core.graph import Graph, Inventory
 from app.core.propagation import Order
 from app.errors import (
@@ -21,6 +21,7 @@ from app.errors import (
     PropagationTooLarge,
     PropagationTooSlow,
 )
+from app.jobs.devices import limits_on
 from app.jobs.networks import GRAPH, MEASURED, PARCEL, STEP, Measured, Parcel, Step, feasible
 from app.jobs.routing import series_of
 from app.jobs.seeding import checked
@@ -32,7 +33,6 @@ FIND_DEVICE: Final = "app.jobs.propagation:find_device"
 MEASURE: Final = "app.jobs.propagation:measure_network"
 
 TENSOR_SHARE: Final = 0.75  # of a child's memory: the rest is libraries' scratch and copies
-DRIVER_BYTES: Final = 4 * GIB  # that a GPU's driver and libraries keep in a process
 DEVICE_BYTES: Final = 2**50  # no limit of ours: a GPU's own memory is the limit
 ANSWER_BYTES: Final = 512 * 2**20
 USED: Final = "architectures"  # of which the first class name is read
@@ -128,6 +128,7 @@ class Measuring:
         Raises:
             PropagationTooLarge: If it needs more memory than a measurement may use.
             PropagationTooSlow: If it does not end in time.
+            DeviceFailed: If the device is not there or fails.
             CannotRun: If the network cannot be run.
         """
         runnable(parcel)
@@ -169,9 +170,7 @@ class Measuring:
             answer_bytes=ANSWER_BYTES,
             walls="compute",
         )
-        if self.device == "cpu":
-            return limits
-        return replace(limits, walls="device", memory_bytes=limits.memory_bytes + DRIVER_BYTES)
+        return limits_on(self.device, limits)
 
     @property
     def _tensor_bytes(self) -> int:

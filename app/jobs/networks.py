@@ -24,7 +24,6 @@ NOTHING_KEPT: Final = (
     "its plan keeps the file's own weights, but no file holds any that fit it; choose a scheme "
     "as the plan's base, or give a checkpoint."
 )
-NO_GPU: Final = "no GPU worker is alive: measured on the CPU"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from dbos import DBOSClient
 from app.config import Settings
 from app.errors import NotFound
 from app.jobs import engine
+from app.jobs.queueing import enqueue_comparison
 from app.store.comparisons import Comparisons
-from app.store.facts import Compared
+from app.store.facts import Compared, Priority
 from app.store.queues import admit, turn_of
 
 
@@ -23,13 +24,16 @@ class ComparisonOrders:
         self._most = settings.max_queued
         self._client: DBOSClient = engine.client(settings)
 
-    async def compare(self, before: str, after: str) -> Compared:
+    async def compare(self, before: str, after: str, *, priority: Priority = "normal") -> Compared:
         """The comparison of two stored files: the one that exists, else a new one on the queue.
 
         Raises:
             NotFound: If one of the files does not exist.
+            QueueFull: If no more jobs may wait.
         """
-        return await self._comparisons.accept(before, after, enqueue=self._enqueue)
+        return await self._comparisons.accept(
+            before, after, enqueue=self._enqueue, priority=priority
+        )
 
     async def cancel(self, comparison: str) -> Compared:
         """The comparison after its cancellation; one that had finished stays as it is.
@@ -59,20 +63,5 @@ class ComparisonOrders:
         await asyncio.to_thread(self._client.destroy)
 
     def _enqueue(self, connection: sa.Connection, job: str) -> None:
-        admit(connection, most=self._most)
+        admit(connection, turn_of(connection, job), most=self._most)
         enqueue_comparison(self._client, connection, job)
-
-
-def enqueue_comparison(client: DBOSClient, connection: sa.Connection, job: str) -> None:
-    """Put a comparison's job on the queue inside the caller's transaction."""
-    client.enqueue_in_transaction(
-        connection,
-        {
-            "queue_name": engine.PARTS,  # where each job is one child
-            "workflow_name": engine.COMPARISON,
-            "workflow_id": job,
-            "app_version": engine.VERSION,
-            "queue_partition_key": turn_of(connection, job),
-        },
-        job,
-    )

@@ -11,10 +11,18 @@ from typing import Any, Final, TypeVar
 from app.config import Settings
 from app.core.graph import Inventory
 from app.errors import Cancelled, CannotRun, ChildLost
-from app.jobs import slots
 from app.jobs.desk import CHILD_TRIES
+from app.jobs.devices import FAILURES, NO_GPU, gpu_alive, instead
 from app.jobs.measuring import Files, Measuring, runnable
-from app.jobs.networks import NO_GPU, PARCEL, Parcel, Step, Subject, headline_of, report_of
+from app.jobs.networks import (
+    PARCEL,
+    Measured,
+    Parcel,
+    Step,
+    Subject,
+    headline_of,
+    report_of,
+)
 from app.jobs.routing import misses_gpu, multiply_adds, queue_of
 from app.store.blobs import Blobs
 from app.store.documents import dump, load
@@ -78,7 +86,7 @@ class Propagator:
         if isinstance(network, Inventory):
             raise CannotRun(reason=network.reason)
         work, least = multiply_adds(network, found.order), self.settings.gpu_multiply_adds
-        alive = await self._gpu_alive()
+        alive = await asyncio.to_thread(gpu_alive, self.settings)
         return {"queue": queue_of(work, found.order, least=least, gpu_alive=alive)}
 
     async def _measure(self, found: Propagation) -> None:
@@ -86,22 +94,37 @@ class Propagator:
         if packed is None:
             raise Cancelled
         parcel = await asyncio.to_thread(load, PARCEL, packed)
-        told = _Told(MEASURING)
         with self._opened(found) as files:
-            measured = await self._tried(
-                lambda: self._watched(
-                    found.job,
-                    self._measuring.measure(files, parcel, found.order, told.set),
-                    told,
-                )
-            )
+            measured, notes = await self._measured(found, parcel, files)
         subject = Subject(id=found.network, name=found.name, inputs=found.inputs)
-        notes = self._notes(found, parcel)
         report = report_of(subject, found.order, parcel, measured, notes=notes)
         if not await self.propagations.finish(
             found.job, report, headline=headline_of(report), moments=measured.moments
         ):
             raise Cancelled
+
+    async def _measured(
+        self, found: Propagation, parcel: Parcel, files: Files
+    ) -> tuple[Measured, list[str]]:
+        """What came out and what is to be said of where; where a GPU fails the CPU goes on."""
+        there = self._measuring
+        try:
+            return await self._on(there, found, parcel, files), self._notes(found, parcel)
+        except FAILURES as failure:
+            if there.device == "cpu":
+                raise
+            here = Measuring(self.settings)
+            return await self._on(here, found, parcel, files), [instead(failure)]
+
+    async def _on(
+        self, place: Measuring, found: Propagation, parcel: Parcel, files: Files
+    ) -> Measured:
+        told = _Told(MEASURING)
+        return await self._tried(
+            lambda: self._watched(
+                found.job, place.measure(files, parcel, found.order, told.set), told
+            )
+        )
 
     def _notes(self, found: Propagation, parcel: Parcel) -> list[str]:
         if self._queue == "gpu" or self._measuring.device != "cpu":
@@ -109,12 +132,6 @@ class Propagator:
         work = multiply_adds(runnable(parcel), found.order)
         missed = misses_gpu(work, found.order, least=self.settings.gpu_multiply_adds)
         return [NO_GPU] if missed else []
-
-    async def _gpu_alive(self) -> bool:
-        folder = self.settings.data_dir / slots.FOLDER
-        patience = slots.patience_seconds(self.settings)
-        found = await asyncio.to_thread(slots.alive, folder, within_seconds=patience, queue="gpu")
-        return found > 0
 
     @contextmanager
     def _opened(self, found: Propagation) -> Iterator[Files]:

@@ -17,7 +17,7 @@ from app.core.recipes import recipe
 from app.errors import CannotRun
 from app.jobs.networks import PARCEL, Parcel, Where
 from app.probe.build import Fresh
-from app.probe.device import chosen, text
+from app.probe.device import chosen, text, using
 from app.probe.measure import Measurement, measure
 from app.readers.mapped import Mapped, values
 from app.store.documents import ORDER
@@ -39,6 +39,7 @@ def measure_network(descriptor: int, arguments: dict[str, Any], progress: Tell) 
         progress: Told operations done and their total.
 
     Raises:
+        DeviceFailed: If the device is not there or fails.
         InitscopeError: Whatever keeps the network from running.
     """
     torch.set_num_threads(arguments["threads"])
@@ -47,7 +48,7 @@ def measure_network(descriptor: int, arguments: dict[str, Any], progress: Tell) 
     graph = parcel.network
     if isinstance(graph, Inventory):
         raise CannotRun(reason=graph.reason)
-    with ExitStack() as stack:
+    with using(arguments["device"]), ExitStack() as stack:
         files = _mapped(stack, descriptor, arguments)
         try:
             return measure(
@@ -60,7 +61,7 @@ def measure_network(descriptor: int, arguments: dict[str, Any], progress: Tell) 
                 on_progress=lambda done, total: progress({"done": done, "total": total}),
             )
         except RuntimeError as failure:
-            if _is_out_of_memory(failure):
+            if "can't allocate memory" in str(failure):  # the CPU's: torch has no error for it
                 raise MemoryError from failure
             raise
 
@@ -107,11 +108,6 @@ class _Loader:
             self._fresh = Fresh(recipe(self._graph, SUBSTITUTE), None)
         drawn: Array = self._fresh.values(wanted, 0).numpy()
         return drawn
-
-
-def _is_out_of_memory(failure: RuntimeError) -> bool:
-    """Whether torch asked for memory that there is none of: on the CPU it has no error for it."""
-    return isinstance(failure, torch.OutOfMemoryError) or "can't allocate memory" in str(failure)
 
 
 def numbers(mapped: Mapped, tensor: StoredTensor) -> Array:

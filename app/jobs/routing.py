@@ -1,14 +1,17 @@
-"""How much work a measurement is, and so which queue it goes to."""
+"""How much work a measurement or a part of an analysis is, and so which queue it goes to."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
+from app.core.checkpoint import StoredTensor
 from app.core.graph import Argument, Atom, Graph, Node, Value
 from app.core.plans import PLAN
 from app.core.propagation import CHECKPOINT, Order
+from app.jobs.parcels import Portion, stored_bytes
 
 Queue: TypeAlias = Literal["cpu", "gpu"]
 
@@ -51,6 +54,23 @@ def queue_of(work: float, order: Order, *, least: float, gpu_alive: bool) -> Que
 def misses_gpu(work: float, order: Order, *, least: float) -> bool:
     """Whether a measurement that runs on the CPU was meant for a GPU."""
     return order.device == "cuda" or (order.device == "auto" and work >= least)
+
+
+def is_large(tensor: StoredTensor, *, least: int) -> bool:
+    """Whether a tensor's values are for a GPU to count, where there is one.
+
+    Args:
+        tensor: Of a file; what it repeats is read once.
+        least: Bytes from which it is worth while.
+    """
+    axes = zip(tensor.shape, tensor.strides, strict=False)
+    once = tuple(size for size, stride in axes if stride)
+    return stored_bytes(replace(tensor, shape=once)) >= least
+
+
+def holds_large(todo: Portion, *, least: int) -> bool:
+    """Whether a part of an analysis is for a GPU worker, if one lives."""
+    return any(is_large(tensor, least=least) for tensor in todo.tensors)
 
 
 def _pass(graph: Graph) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,13 +19,13 @@ from app.jobs.seeding import (
     checked,
     headline,
 )
+from app.jobs.watching import watched
 from app.readers import sandbox
 from app.store.blobs import Blobs
 from app.store.documents import dump
 from app.store.facts import SeedSearch
 from app.store.seeds import Seeds
 
-LOOK_SECONDS: Final = 0.3  # between writes of progress, and looks at its still being wanted
 MOST: Final = 2**53  # of a count that the child tells
 
 
@@ -59,23 +58,17 @@ class Seeker:
         return {}
 
     async def _watched(self, job: str, search: SeedSearch, descriptor: int) -> SeedReport:
-        """The child's answer; the child ends as soon as nobody wants it any more."""
         told = Step(step="reading", done=0, total=0)
 
-        def tell(value: Any) -> None:  # noqa: ANN401 - hostile JSON
+        def hear(value: Any) -> None:  # noqa: ANN401 - hostile JSON
             nonlocal told
             told = checked(STEP, value)
 
-        task = asyncio.create_task(self._asked(search, descriptor, tell))
-        try:
-            while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
-                done, total = (min(max(count, 0), MOST) for count in (told.done, told.total))
-                if not await self.seeds.progress(job, step=told.step[:60], done=done, total=total):
-                    raise Cancelled
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
+        async def tell() -> bool:
+            done, total = (min(max(count, 0), MOST) for count in (told.done, told.total))
+            return await self.seeds.progress(job, step=told.step[:60], done=done, total=total)
+
+        return await watched(self._asked(search, descriptor, hear), tell)
 
     async def _asked(
         self, search: SeedSearch, descriptor: int, tell: Callable[[Any], None]

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class Slot:
         self.folder = path.parent
         self._path = path
         self._descriptor = descriptor
+        self._untold = b""
 
     def is_neighbour(self, name: str) -> bool:
         """Whether a name belongs to a worker of this machine."""
@@ -57,12 +58,18 @@ class Slot:
         if os.fstat(self._descriptor).st_nlink == 0:
             raise NameLost
         os.utime(self._descriptor)
+        self._write()
 
     def tell(self, *, device: str, missing_walls: Sequence[str]) -> None:
-        """Leave word of what this worker is."""
-        text = json.dumps({"device": device, "missing_walls": list(missing_walls)}).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text, 0)
+        """Leave word of what this worker is, at a later beat where the disk is full."""
+        told = {"device": device, "missing_walls": list(missing_walls)}
+        self._untold = json.dumps(told).encode()
+        self._write()
+
+    def _write(self) -> None:
+        with suppress(OSError):
+            if self._untold and os.pwrite(self._descriptor, self._untold, 0) == len(self._untold):
+                self._untold = b""
 
     def release(self) -> None:
         """Give the name back."""

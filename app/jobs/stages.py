@@ -14,18 +14,26 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app.config import Settings
 from app.core.report import Source
 from app.errors import ChildLost, NoTensors
+from app.jobs.devices import limits_on
 from app.jobs.parcels import INVENTORY, Concluded, Findings, Inventory, Portion
 from app.readers import sandbox
 from app.store.documents import OVERVIEW, TENSOR, deflate, dump, load
 from app.store.facts import Measured
 
 TASKS: Final = "app.jobs.analysis"
+ON_DEVICE: Final = "app.jobs.accelerated"
 CONCLUSION_BYTES: Final = 256 * 2**20  # of the overview
 INFLATED: Final = 20  # times as long as it is deflated a report is at most; usually 8 times
 
 sandbox.preload(f"{TASKS}:warm")
 
 Fact = TypeVar("Fact")
+
+
+def load_for(device: str) -> None:
+    """Have the children that use a device find everything loaded; before the first one starts."""
+    if device != "cpu":
+        sandbox.preload(ON_DEVICE, f"{TASKS}:warm", server="compute")
 
 
 class Progress(BaseModel):
@@ -65,7 +73,13 @@ class Stages:
         return inventory
 
     async def measure(
-        self, descriptor: int, todo: Portion, on_progress: Callable[[int], None]
+        self,
+        descriptor: int,
+        todo: Portion,
+        on_progress: Callable[[int], None],
+        *,
+        device: str = "cpu",
+        said: str | None = None,
     ) -> list[Measured]:
         """The report and sketch of each tensor of a part.
 
@@ -73,16 +87,27 @@ class Stages:
             descriptor: The file.
             todo: The tensors and what is known of them.
             on_progress: Told how many tensors are measured.
+            device: That counts large tensors: "cpu", "cuda" or "cuda:N".
+            said: Of large tensors that the CPU counts.
+
+        Raises:
+            DeviceFailed: If the device is not there or fails.
         """
 
         def report(value: Any) -> None:  # noqa: ANN401 - hostile JSON
             on_progress(min(max(_checked(_PROGRESS, value).done, 0), len(todo.tensors)))
 
+        there = {"said": said} if device == "cpu" else {"device": device}
         answer = await sandbox.run_async(
-            f"{TASKS}:measure_part",
+            f"{TASKS if device == 'cpu' else ON_DEVICE}:measure_part",
             descriptor=descriptor,
-            arguments={"todo": todo, "threads": self._settings.threads},
-            limits=self._limits(self._settings.part_seconds),
+            arguments={
+                "todo": todo,
+                "threads": self._settings.threads,
+                "large": self._settings.gpu_tensor_bytes,
+                **there,
+            },
+            limits=limits_on(device, self._limits(self._settings.part_seconds)),
             on_progress=report,
         )
         reports = answer.attachments[::2]

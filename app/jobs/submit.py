@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from dbos import DBOSClient
 
 from app.config import Settings
-from app.errors import DiskFull, NoGpuWorker, NotFound
+from app.errors import DatabaseAway, DiskFull, NoGpuWorker, NotFound
 from app.jobs import engine, slots
+from app.jobs.queueing import enqueue, enqueue_propagation, enqueue_seed
 from app.jobs.slots import Sign
 from app.store.blobs import Blobs
-from app.store.facts import Propagation, Run, SeedSearch
+from app.store.facts import Priority, Propagation, Run, SeedSearch
 from app.store.propagations import Asked, Propagations
 from app.store.queues import admit, turn_of
 from app.store.reserve import Reserve, is_full
@@ -46,15 +47,17 @@ class Submitter:
         self._reserve = Reserve(settings.data_dir)
         self._client: DBOSClient = engine.client(settings)
 
-    async def submit(self, file: str) -> Run:
+    async def submit(self, file: str, *, priority: Priority = "normal") -> Run:
         """The run of a stored file: the one that exists, else a new one on the queue.
 
-        A failed, cancelled or stale run starts again. Row and queue entry commit together.
+        A failed, cancelled or stale run starts again, and one that waits with low priority does
+        so as usual once it is ordered so. Row and queue entry commit together.
 
         Raises:
             NotFound: If there is no such file.
+            QueueFull: If no more jobs may wait.
         """
-        return await self._runs.accept(file, again=False, enqueue=self._enqueue)
+        return await self._runs.accept(file, again=False, enqueue=self._enqueue, priority=priority)
 
     async def again(self, run: str) -> Run:
         """The run, analysed once more unless it is on its way already.
@@ -121,21 +124,25 @@ class Submitter:
         if orphan is not None:
             await self._runs.release(orphan, self._blobs.delete)
 
-    async def propagate(self, asked: Asked, *, again: bool = False) -> Propagation:
+    async def propagate(
+        self, asked: Asked, *, again: bool = False, priority: Priority = "normal"
+    ) -> Propagation:
         """The measurement of an order: the one that exists, else a new one on the queue.
 
         Args:
             asked: The order and its files.
             again: Whether to measure once more what has a report.
+            priority: "low" lets all others of the same owner go first.
 
         Raises:
             NotFound: If one of the files does not exist.
+            QueueFull: If no more jobs may wait.
             NoGpuWorker: If the order asks for a GPU and no worker has one.
         """
         if asked.order.device == "cuda" and not await self.workers_alive(queue="gpu"):
             raise NoGpuWorker(seconds=f"{self.patience_seconds:g}")
         return await self._propagations.accept(
-            asked, again=again, enqueue=self._enqueue_propagation
+            asked, again=again, enqueue=self._enqueue_propagation, priority=priority
         )
 
     async def cancel_propagation(self, propagation: str) -> Propagation:
@@ -213,29 +220,19 @@ class Submitter:
         await asyncio.to_thread(self._client.destroy)
 
     def _enqueue(self, connection: sa.Connection, run: Run) -> None:
-        self._admit(connection)
+        self._admit(connection, run.job)
         enqueue(self._client, connection, run)
 
     def _enqueue_propagation(self, connection: sa.Connection, job: str) -> None:
-        self._admit(connection)
+        self._admit(connection, job)
         enqueue_propagation(self._client, connection, job)
 
-    def _admit(self, connection: sa.Connection) -> None:
-        admit(connection, most=self._settings.max_queued)
-
     def _enqueue_seed(self, connection: sa.Connection, job: str) -> None:
-        self._admit(connection)
-        self._client.enqueue_in_transaction(
-            connection,
-            {
-                "queue_name": engine.PARTS,  # where each job is one child
-                "workflow_name": engine.SEED,
-                "workflow_id": job,
-                "app_version": engine.VERSION,
-                "queue_partition_key": turn_of(connection, job),
-            },
-            job,
-        )
+        self._admit(connection, job)
+        enqueue_seed(self._client, connection, job)
+
+    def _admit(self, connection: sa.Connection, job: str) -> None:
+        admit(connection, turn_of(connection, job), most=self._settings.max_queued)
 
 
 async def _changes(look: Callable[[], Awaitable[Seen]]) -> AsyncIterator[Seen]:
@@ -244,7 +241,10 @@ async def _changes(look: Callable[[], Awaitable[Seen]]) -> AsyncIterator[Seen]:
     with contextlib.suppress(NotFound):
         while not last.finished:
             await asyncio.sleep(LOOK_SECONDS)
-            now = await look()
+            try:
+                now = await look()
+            except DatabaseAway:
+                continue
             if now != last:
                 yield now
             last = now
@@ -257,37 +257,3 @@ async def _kept(write: Callable[[], Awaitable[Result]]) -> Result:
         if is_full(problem):
             raise DiskFull from problem
         raise
-
-
-def enqueue(client: DBOSClient, connection: sa.Connection, run: Run) -> None:
-    """Put a run's job on the queue inside the caller's transaction."""
-    turn = turn_of(connection, run.job)
-    client.enqueue_in_transaction(
-        connection,
-        {
-            "queue_name": engine.ANALYSES,
-            "workflow_name": engine.ANALYSIS,
-            "workflow_id": run.job,
-            "app_version": engine.VERSION,
-            "queue_partition_key": turn,
-        },
-        run.job,
-        turn,
-    )
-
-
-def enqueue_propagation(client: DBOSClient, connection: sa.Connection, job: str) -> None:
-    """Put a measurement's job on the queue inside the caller's transaction."""
-    turn = turn_of(connection, job)
-    client.enqueue_in_transaction(
-        connection,
-        {
-            "queue_name": engine.ANALYSES,  # it only hands out work
-            "workflow_name": engine.PROPAGATION,
-            "workflow_id": job,
-            "app_version": engine.VERSION,
-            "queue_partition_key": turn,
-        },
-        job,
-        turn,
-    )

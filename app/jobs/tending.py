@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from functools import partial
 
-import sqlalchemy as sa
 from dbos import DBOSClient
 
 from app.config import Settings
-from app.jobs import engine, slots
+from app.jobs import engine
+from app.jobs.devices import gpu_alive
+from app.jobs.queueing import enqueue_propagation
 from app.jobs.settling import settle
-from app.jobs.submit import enqueue_propagation
 from app.store.propagations import Propagations
 
 
@@ -26,13 +26,8 @@ class Tender:
     async def look(self) -> None:
         """One round."""
         await settle(self._client, self._propagations, self._restart)
-        if not await asyncio.to_thread(self._gpu_alive):
+        if not await asyncio.to_thread(gpu_alive, self._settings):
             await self._fetch_back()
-
-    def _gpu_alive(self) -> int:
-        folder: Path = self._settings.data_dir / slots.FOLDER
-        patience = slots.patience_seconds(self._settings)
-        return slots.alive(folder, within_seconds=patience, queue="gpu")
 
     async def _fetch_back(self) -> None:
         """Give what waits for a GPU worker to the others once none is alive any more."""
@@ -43,7 +38,4 @@ class Tender:
             await self._client.resume_workflow_async(one.workflow_id, queue_name=engine.PARTS)
 
     async def _restart(self, job: str) -> None:
-        await self._propagations.restart(job, self._enqueue)
-
-    def _enqueue(self, connection: sa.Connection, job: str) -> None:
-        enqueue_propagation(self._client, connection, job)
+        await self._propagations.restart(job, partial(enqueue_propagation, self._client))

@@ -16,16 +16,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import NoReturn
 
 from dbos import DBOS
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import logs
 from app.config import Settings
-from app.errors import DatabaseAway, DiskFull
+from app.errors import DatabaseAway, DiskFull, InitscopeError
 from app.jobs import engine, slots
 from app.jobs.comparer import Comparer
-from app.jobs.contrasting import register_comparison
 from app.jobs.desk import Desk
 from app.jobs.edge import Edge
 from app.jobs.extra import require_worker_extra
@@ -34,7 +34,8 @@ from app.jobs.keeper import Keeper, tidy_blobs, tidy_reports
 from app.jobs.propagating import Propagator
 from app.jobs.seeking import Seeker
 from app.jobs.tending import Tender
-from app.jobs.workflows import register
+from app.jobs.turns import Turns
+from app.jobs.workflows import register_analysis, register_single
 from app.readers import sandbox
 from app.store import database
 from app.store.attempts import Attempts
@@ -72,17 +73,12 @@ async def work(settings: Settings, *, queue: str = "cpu", device: str = "cpu") -
     attempts, seeds, propagations = Attempts(tables), Seeds(tables), Propagations(tables)
     blobs = Blobs(settings.data_dir / "blobs")
     slot.tell(device=device, missing_walls=await asyncio.to_thread(_missing_walls))
-    desk, seeker = Desk(settings, attempts, blobs), Seeker(settings, seeds, blobs)
+    desk = Desk(settings, attempts, blobs, device=device)
+    seeker = Seeker(settings, seeds, blobs)
     propagator = Propagator(settings, propagations, blobs, device=device, queue=queue)
     comparer = Comparer(settings, Comparisons(tables), blobs)
-    turn = asyncio.Lock()  # one child at a time: the memory limit is a worker's
-
-    def register_all() -> None:
-        register(desk, seeker, edge, turn)
-        register_propagation(propagator, turn, edge)
-        register_comparison(comparer, turn, edge)
-
-    await _launch(settings, register_all, executor=slot.name, queue=queue)
+    register = partial(_register, desk, seeker, propagator, comparer, edge)
+    await _launch(settings, register, executor=slot.name, queue=queue)
     client = engine.client(settings)
     tender = Tender(client, propagations, settings)
     patience = slots.patience_seconds(settings)
@@ -95,8 +91,21 @@ async def work(settings: Settings, *, queue: str = "cpu", device: str = "cpu") -
     await _tend(
         keeper, look, partial(_tidy, settings, tables, blobs), seconds=settings.heartbeat_seconds
     )
+    await asyncio.to_thread(Reserve(settings.data_dir).spend_if_short)
     log.error("A job got lost, so this worker ends; the next one takes the job up")
     os._exit(1)
+
+
+def _register(
+    desk: Desk, seeker: Seeker, propagator: Propagator, comparer: Comparer, edge: Edge
+) -> None:
+    """Make every kind of job known to DBOS."""
+    turns = Turns()
+    single = partial(register_single, seconds=desk.settings.part_seconds, turns=turns, edge=edge)
+    register_analysis(desk, turns, edge)
+    register_propagation(propagator, turns, edge)
+    single(engine.SEED, seeker.seek, seeker.seeds)
+    single(engine.COMPARISON, comparer.compare, comparer.comparisons)
 
 
 def _leave(slot: slots.Slot) -> None:
@@ -155,7 +164,7 @@ async def _look(work: Awaitable[None]) -> None:
 async def _launch(
     settings: Settings, register_workflows: Callable[[], None], *, executor: str, queue: str
 ) -> None:
-    engine.expect_cancellations()
+    engine.tell_the_unexpected()
     DBOS(config=engine.config(settings, executor=executor))
     register_workflows()
     DBOS.listen_queues(LISTENED[queue])
@@ -170,7 +179,9 @@ async def _launch(
         )
 
 
-def main(settings: Settings, *, with_parent: bool, queue: str = "cpu", device: str = "cpu") -> int:
+def main(
+    settings: Settings, *, with_parent: bool, queue: str = "cpu", device: str = "cpu"
+) -> NoReturn:
     """Be a worker.
 
     Args:
@@ -184,11 +195,29 @@ def main(settings: Settings, *, with_parent: bool, queue: str = "cpu", device: s
         signal.signal(number, lambda *_: os._exit(0))
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    asyncio.run(work(settings, queue=queue, device=device))
-    return 0
+    try:
+        asyncio.run(work(settings, queue=queue, device=device))
+    except Exception as failure:
+        if not _is_told(failure, Reserve(settings.data_dir)):
+            log.exception("A worker could not start")
+    os._exit(1)  # the queue's threads, once they run, would go on
+
+
+def _is_told(failure: Exception, reserve: Reserve) -> bool:
+    """Whether a sentence says why a worker could not start; whoever keeps it starts it again."""
+    if is_away(failure) or isinstance(failure, DatabaseAway):
+        log.error("The database does not answer, so this worker ends")
+    elif is_full(failure) or isinstance(failure, DiskFull):
+        reserve.spend()
+        log.error("The disk is full, so this worker ends")
+    elif isinstance(failure, InitscopeError):
+        log.error("%s %s", failure.message, failure.hint)
+    else:
+        return False
+    return True
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # sys.stdin's own lock would outlive the main thread
         pass
     os._exit(0)

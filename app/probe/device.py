@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import torch
 
-from app.errors import Invalid
+from app.errors import DeviceFailed, Invalid
+
+# What messages of torch hold where one of CUDA's libraries failed, not the operation.
+LIBRARIES: Final = ("CUDA error", "CUDA driver", "CUDNN_STATUS", "CUBLAS_STATUS", "cuDNN error")
+REASON_CHARACTERS: Final = 200
 
 AGREEMENT = {"float64": 1e-9, "float32": 2e-3, "bfloat16": 5e-2, "float16": 2e-2}
 """Relative difference of an operation's rms or gradient rms between devices, by dtype.
@@ -40,6 +44,41 @@ def chosen(asked: str) -> torch.device:
     if number >= present:
         raise Invalid(what="device", expected=f"one of {present} CUDA devices", got=asked)
     return torch.device("cuda", number)
+
+
+def failed(error: BaseException) -> bool:
+    """Whether a device failed, rather than what was asked of it."""
+    if isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError):
+        return True
+    return isinstance(error, RuntimeError) and any(name in str(error) for name in LIBRARIES)
+
+
+@contextmanager
+def using(asked: str) -> Iterator[torch.device]:
+    """The device of a worker, whose failures in the block are told in a sentence.
+
+    Args:
+        asked: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        DeviceFailed: If it is not there, its memory is full or its driver fails.
+    """
+    try:
+        device = chosen(asked)
+    except Invalid as missing:
+        raise DeviceFailed(reason=f"this machine has no {asked} at the moment") from missing
+    try:
+        yield device
+    except RuntimeError as failure:
+        if not failed(failure):
+            raise
+        raise DeviceFailed(reason=_reason(failure)) from failure
+
+
+def _reason(failure: RuntimeError) -> str:
+    if isinstance(failure, torch.OutOfMemoryError):
+        return "its memory is full"
+    return str(failure).strip().partition("\n")[0].rstrip(".")[:REASON_CHARACTERS]
 
 
 def text(device: torch.device) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.architecture.replacing import with_activation
 from app.core.graph import Graph
@@ -48,7 +48,8 @@ def dry_run(graph: Graph, order: Order, *, memory_bytes: int, given: int | None 
         Invalid: If the batch or the activation is none.
     """
     if order.activation is not None:
-        graph = with_activation(graph, order.activation)
+        active = with_activation(graph, order.activation)
+        graph = replace(active.graph, notes=(*graph.notes, *active.notes))
     share = replicas(graph, order.batch, given=given)
     traced = _traced(graph, order, share)
     costs = Costs(traced, operations=len(graph.nodes))

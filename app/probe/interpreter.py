@@ -12,6 +12,7 @@ import torch
 from app.core.graph import Argument, Atom, DType, Graph, Node, NonFinite, Value
 from app.core.operators import OPERATORS, TRAINING_ARGUMENT
 from app.errors import CannotRun, UnknownOperators
+from app.probe.device import failed
 from app.probe.substitutes import IN_TRAINING, INSTEAD
 
 Environment: TypeAlias = dict[str, Any]  # tensors and sizes by their value's name
@@ -71,8 +72,8 @@ def apply(step: Step, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def cannot_run(what: str, error: Exception) -> Exception:
-    """What a failure of torch is told as; running out of memory stays what it is."""
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    """What a failure of torch is told as; one of a device or its memory stays what it is."""
+    if failed(error) or "can't allocate memory" in str(error):
         return error
     return CannotRun(reason=f"{what}: {str(error).strip().partition(chr(10))[0]}")
 

@@ -42,16 +42,19 @@ class Stream:
 
 def serve_one(descriptor: int) -> None:
     """Answer the one request that comes over the socket `descriptor`; never raises."""
+    too_large = False
     try:
         _converse(descriptor)
     except MemoryError:
-        _send_error(descriptor, "out_of_memory", {})
+        too_large = True
     except InitscopeError as refusal:
         _send_error(descriptor, refusal.code, refusal.facts)
     except (BrokenFrameError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and nobody listens
     except BaseException as failure:  # noqa: BLE001  the outermost edge of the child
         _send_failure(descriptor, failure)
+    if too_large:  # only here is free again what the task held, and there is room to tell
+        _send_error(descriptor, "out_of_memory", {})
 
 
 def confinement(_descriptor: int | None, arguments: dict[str, bool], _progress: Progress) -> Answer:

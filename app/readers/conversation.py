@@ -32,6 +32,10 @@ _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 10
 _CHUNK: Final = 1 << 20
 _SPARE_BYTES: Final = 64 * 2**20  # what the second line of defence allows over the first
+# How compiled code that is refused memory may end, and the share of its limit that a child then
+# has: a buffer that is to double is refused where it alone would take the other half.
+_REFUSED_MEMORY: Final = ("signal SIGSEGV", "signal SIGABRT", "signal SIGBUS")
+_LARGE: Final = 0.5
 
 _Fact = Annotated[str, StringConstraints(max_length=500)] | int | float | None
 
@@ -61,6 +65,7 @@ class Conversation:
         self._process: int | None = None
         self._handle: int | None = None
         self._baseline = 0  # bytes of private memory before the task
+        self._most = 0  # bytes seen since
         self._deadline = time.monotonic() + _START_SECONDS
         self._asked = False
 
@@ -114,7 +119,7 @@ class Conversation:
                 on_progress(_parsed(payload))
             elif kind == "error":
                 raise self._error(payload)
-        raise ChildLost(reason=self._exit_reason())
+        raise self._lost()
 
     def _meet(self) -> None:
         for kind, payload in self._frames():
@@ -149,8 +154,9 @@ class Conversation:
             if self._asked:
                 raise self._out_of_time()
             raise ChildLost(reason=f"it did not start within {_START_SECONDS} s")
-        allowed = self._baseline + self._limits.memory_bytes + _SPARE_BYTES
-        if LINUX and self._asked and private_bytes(self._status_file(), "RssAnon") > allowed:
+        if LINUX and self._asked:
+            self._most = max(self._most, private_bytes(self._status_file(), "RssAnon"))
+        if self._most > self._baseline + self._limits.memory_bytes + _SPARE_BYTES:
             raise self._out_of_memory()
 
     def _error(self, payload: bytes) -> InitscopeError:
@@ -164,6 +170,14 @@ class Conversation:
             return _rebuilt(failure)
         log.error("A sandboxed task failed:\n%s", _printable(failure.trace))
         return ChildLost(reason=f"an internal error, {failure.facts.get('kind')}")
+
+    def _lost(self) -> InitscopeError:
+        """What it means that the child ended in the middle."""
+        reason = self._exit_reason()
+        held = self._most - self._baseline
+        if reason in _REFUSED_MEMORY and held > _LARGE * self._limits.memory_bytes:
+            return self._out_of_memory()
+        return ChildLost(reason=reason)
 
     def _out_of_memory(self) -> OutOfMemory:
         return OutOfMemory(limit=f"{self._limits.memory_bytes / 2**20:,.0f} MiB")

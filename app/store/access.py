@@ -104,11 +104,19 @@ class Access:
         await self._note_use(found)
         return found
 
-    async def sign_in(self, token: Token, *, instead_of: str = "") -> str:
-        """The secret of a new session; the browser's earlier one and all old ones end."""
+    async def sign_in(self, token: Token, *, instead_of: str = "", alone: bool = False) -> str:
+        """The secret of a new session; the browser's earlier one and all old ones end.
+
+        Args:
+            token: Who signs in.
+            instead_of: The secret of the browser's earlier session.
+            alone: Whether every other session of this token ends, too.
+        """
         value, now = secrets.token_urlsafe(32), datetime.now(UTC)
         row = {"id": _key(value), "token": token.id, "created_at": now, "expires_at": now + SESSION}
         ended = (SESSIONS.id == _key(instead_of)) | (SESSIONS.expires_at < now)
+        if alone:
+            ended |= SESSIONS.token == token.id
         async with self._engine.begin() as connection:
             await connection.execute(sa.delete(tables.sessions).where(ended))
             await connection.execute(sa.insert(tables.sessions), row)

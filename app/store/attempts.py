@@ -156,7 +156,7 @@ class Attempts:
             await end_attempt(connection, job)
             file = await find_file(connection, run.file)
             assert file is not None  # noqa: S101 - a foreign key
-            await begin_attempt(connection, file, run, enqueue)
+            await begin_attempt(connection, file, run, enqueue, priority=run.priority)
             return True
 
     async def unfinished(self) -> list[str]:
@@ -179,9 +179,10 @@ async def _set(connection: AsyncConnection, job: str, **values: object) -> None:
 
 
 async def _count(connection: AsyncConnection, job: str, number: int, done: int) -> None:
-    """A part's count is set, never added to, and the run's is their sum: repeats do no harm."""
+    """A part's count is set and only rises, and the run's is their sum: repeats do not show."""
     here = (tables.parts.c.job == job) & (tables.parts.c.number == number)
-    await connection.execute(sa.update(tables.parts).where(here).values(done=done))
+    rises = sa.update(tables.parts).where(here & (tables.parts.c.done < done))
+    await connection.execute(rises.values(done=done))
     total = sa.select(sa.func.sum(tables.parts.c.done)).where(tables.parts.c.job == job)
     await _set(connection, job, done=total.scalar_subquery())
 

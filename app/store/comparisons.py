@@ -16,9 +16,10 @@ from app.core.comparison import SCHEMA, ComparisonReport
 from app.errors import NotFound
 from app.store import documents, tables
 from app.store.database import reading
-from app.store.facts import ID_LENGTH, Compared, Failure
-from app.store.rows import ACTIVE, WAITING, find_file
+from app.store.facts import ID_LENGTH, Compared, Failure, Priority
+from app.store.rows import ACTIVE, WAITING, find_file, overtaken
 from app.store.viewers import seen
+from app.store.visits import Visits
 
 Enqueue: TypeAlias = Callable[[sa.Connection, str], None]
 """Puts a comparison's job on the queue inside the transaction that it is given."""
@@ -27,7 +28,7 @@ HERE = tables.comparisons.c
 FILES = (HERE.before, HERE.after)
 BEFORE, AFTER = (tables.files.alias(side) for side in ("first", "second"))
 FOUND = sa.select(
-    *(column for column in HERE if column.name != "document"),
+    *(column for column in HERE if column.name not in ("document", "visited_at")),
     HERE.document.is_not(None).label("reported"),
     *(
         side.c[fact].label(f"{name}_{fact}")
@@ -49,9 +50,10 @@ def comparison_id(before: str, after: str) -> str:
 class Comparisons:
     """Both sides of the store for comparisons; a worker's writes to one called off are void."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, visits: Visits | None = None) -> None:
         self._engine = engine
         self._reads = reading(engine)
+        self._visits = visits
 
     async def find(self, comparison: str) -> Compared | None:
         """One comparison, or None."""
@@ -79,12 +81,19 @@ class Comparisons:
         query = sa.select(HERE.document).where(_at(comparison))
         async with self._reads.connect() as connection:
             found = (await connection.execute(query)).scalar()
-        return None if found is None else documents.load(documents.COMPARISON, found)
+        if found is None:
+            return None
+        if self._visits is not None:
+            self._visits.note("comparisons", comparison)
+        return documents.load(documents.COMPARISON, found)
 
-    async def accept(self, before: str, after: str, *, enqueue: Enqueue) -> Compared:
+    async def accept(
+        self, before: str, after: str, *, enqueue: Enqueue, priority: Priority = "normal"
+    ) -> Compared:
         """The comparison of two files, queued in the same transaction as its row.
 
-        One on its way, or with a report, stays as it is; a failed or cancelled one starts again.
+        One on its way, or with a report, stays as it is; a failed, cancelled or overtaken one
+        starts again.
 
         Raises:
             NotFound: If one of the files does not exist.
@@ -95,9 +104,10 @@ class Comparisons:
                 if await find_file(connection, file) is None:
                     raise NotFound(what=f"file {file} ({what})")
             last = await _first(connection, _at(address))
-            if last is not None and (not last.finished or last.state == "done"):
+            waits = last is not None and not last.finished and not overtaken(last, priority)
+            if last is not None and (waits or last.state == "done"):
                 return last
-            made = await _begin(connection, before, after)
+            made = await _begin(connection, before, after, priority=priority)
             await connection.run_sync(enqueue, made.job)
             return made
 
@@ -124,7 +134,7 @@ class Comparisons:
             found = await _first(connection, _carried(job))
             if found is None:
                 return False
-            made = await _begin(connection, found.before, found.after)
+            made = await _begin(connection, found.before, found.after, priority=found.priority)
             await connection.run_sync(enqueue, made.job)
             return True
 
@@ -174,7 +184,9 @@ def _fact(row: sa.RowMapping) -> Compared:
     return Compared(**values, error=Failure(**failure) if failure["code"] else None)
 
 
-async def _begin(connection: AsyncConnection, before: str, after: str) -> Compared:
+async def _begin(
+    connection: AsyncConnection, before: str, after: str, *, priority: Priority
+) -> Compared:
     """A new row in place of the last one."""
     address = comparison_id(before, after)
     row = {
@@ -187,6 +199,7 @@ async def _begin(connection: AsyncConnection, before: str, after: str) -> Compar
         "step": WAITING,
         "done": 0,
         "total": 0,
+        "priority": priority,
         "created_at": datetime.now(UTC),
     }
     await connection.execute(sa.delete(tables.comparisons).where(HERE.id == address))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,11 +10,13 @@ import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.config import Settings
-from app.errors import DatabaseAway, DiskFull, InitscopeError
+from app.errors import DatabaseAway, DiskFull, InitscopeError, Invalid
 from app.store.reserve import is_full
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,6 +27,14 @@ WRITING: Final = 0x696E6975
 # WAL: readers never wait for the writer. FULL: an accepted job survives a power cut, which
 # NORMAL does not promise in WAL. The busy time-out rides out the other processes' commits.
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """Where the app's tables were, and where they are: "0007", or "base" without any."""
+
+    before: str
+    after: str
 
 
 def connect(settings: Settings) -> AsyncEngine:
@@ -44,21 +55,51 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(readonly=True)
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the app's tables to the newest revision; the data folder is made where missing."""
+def migrate(settings: Settings, revision: str = "head") -> Migrated:
+    """Bring the app's tables to a revision; the data folder is made where missing.
+
+    Args:
+        settings: Of the app.
+        revision: "head" is the newest, "base" none at all. What an earlier one has no place for
+            goes, as the undone ones' `downgrade` says.
+
+    Raises:
+        Invalid: If there is no such revision, or the tables are at one that a newer product made.
+    """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = _plain(settings)
     try:
         with engine.begin() as connection:
             if not _is_sqlite(engine.url):  # which has one writer at a time anyway
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
-            config = Config()
-            config.set_main_option("script_location", MIGRATIONS.as_posix().replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            moved = _move(connection, revision)
             _expect_whole(connection)
+            return moved
     finally:
         engine.dispose()
+
+
+def _move(connection: sa.Connection, revision: str) -> Migrated:
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS.as_posix().replace("%", "%%"))
+    config.attributes["connection"] = connection
+    order = ["base", *_revisions(config)]
+    here = MigrationContext.configure(connection).get_current_revision() or "base"
+    there = order[-1] if revision == "head" else revision
+    if here not in order:
+        expected = f"one at {order[-1]}, the newest that this version of initscope knows"
+        raise Invalid(what="The database", expected=expected, got=f"one at {here}")
+    if there not in order:
+        raise Invalid(what="The revision", expected=", ".join(order[1:]), got=there)
+    back = order.index(there) < order.index(here)
+    (command.downgrade if back else command.upgrade)(config, there)
+    return Migrated(before=here, after=there)
+
+
+def _revisions(config: Config) -> list[str]:
+    """The oldest first."""
+    scripts = ScriptDirectory.from_config(config)
+    return [one.revision for one in scripts.walk_revisions()][::-1]
 
 
 def _plain(settings: Settings) -> sa.Engine:

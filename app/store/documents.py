@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import lru_cache
+from typing import Final, TypeVar
 
 import orjson
 from pydantic import TypeAdapter
@@ -29,6 +30,8 @@ PROPAGATION = TypeAdapter(PropagationReport)
 MOMENTS = TypeAdapter(dict[str, WeightMoments])
 COMPARISON = TypeAdapter(ComparisonReport)
 
+MOST_NETWORKS: Final = 4  # in memory; one of 20,000 operations takes some 20 MB
+
 
 def dump(fact: object) -> bytes:
     """JSON of a fact, a list of facts or plain data; NaN and infinity become null."""
@@ -42,6 +45,16 @@ def load(adapter: TypeAdapter[Fact], document: bytes) -> Fact:
         pydantic.ValidationError: If the document is not of that form.
     """
     return adapter.validate_json(document)
+
+
+@lru_cache(maxsize=MOST_NETWORKS)
+def network(document: bytes) -> Graph | Inventory:
+    """The network that `dump` wrote: the same object for the same document, while it is kept.
+
+    Raises:
+        pydantic.ValidationError: If the document is not of that form.
+    """
+    return load(NETWORK, document)
 
 
 def join(documents: Sequence[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from app.core.report import SCHEMA, Sign
 from app.errors import NoReport, NotReady
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+Priority: TypeAlias = Literal["normal", "low"]
 
 ID_LENGTH = 32  # hex digits of the sha256 that make an address
 
@@ -84,6 +85,8 @@ class Run:
     headline: str | None
     status: Sign | None
     tensors: int | None
+    owner: str = ""  # name of the access token that its file was sent with
+    priority: Priority = "normal"
 
     @property
     def finished(self) -> bool:
@@ -159,6 +162,8 @@ class Propagation:
     reported: bool  # a report can be shown, of this attempt or of an earlier one
     schema: str | None  # of the report that is kept
     headline: str | None
+    owner: str = ""  # name of the access token that the network was sent with
+    priority: Priority = "normal"
 
     @property
     def finished(self) -> bool:
@@ -193,6 +198,7 @@ class Compared:
     created_at: datetime
     finished_at: datetime | None
     reported: bool
+    priority: Priority = "normal"
 
     @property
     def finished(self) -> bool:

@@ -17,12 +17,12 @@ from app.core.plans import fields_of
 from app.core.propagation import SCHEMA, Order
 from app.errors import NotFound
 from app.store import documents, tables
-from app.store.facts import ID_LENGTH, Failure, Propagation
+from app.store.facts import ID_LENGTH, Failure, Priority, Propagation
 from app.store.rows import ACTIVE, WAITING, find_file, references
 from app.store.viewers import seen
 
 HERE = tables.propagations.c
-UNSHOWN = ("document", "parcel", "moments")
+UNSHOWN = ("document", "parcel", "moments", "visited_at")
 FILES = ("network", "weights", "inputs")
 NETWORK, WEIGHTS, INPUTS = (tables.files.alias(what) for what in FILES)
 FOUND = sa.select(
@@ -30,6 +30,7 @@ FOUND = sa.select(
     HERE.document.is_not(None).label("reported"),
     NETWORK.c.sha256,
     NETWORK.c.name,
+    NETWORK.c.owner,
     WEIGHTS.c.sha256.label("weights_sha256"),
     INPUTS.c.sha256.label("inputs_sha256"),
 ).select_from(
@@ -110,7 +111,9 @@ async def hold_file(connection: AsyncConnection, file: str) -> None:
     await connection.execute(row.with_for_update())
 
 
-async def begin(connection: AsyncConnection, asked: Asked, last: Propagation | None) -> str:
+async def begin(
+    connection: AsyncConnection, asked: Asked, last: Propagation | None, *, priority: Priority
+) -> str:
     """The next attempt's job, its row written; the last report stays meanwhile."""
     attempt = last.attempt + 1 if last else 1
     job = f"{asked.id}-{attempt}-{secrets.token_hex(4)}"
@@ -123,6 +126,7 @@ async def begin(connection: AsyncConnection, asked: Asked, last: Propagation | N
         "total": 0,
         "attempt": attempt,
         "job": job,
+        "priority": priority,
         "created_at": datetime.now(UTC),
     }
     if last is not None:

@@ -16,7 +16,7 @@ from app.core.propagation import PropagationReport
 from app.errors import NotFound
 from app.store import documents, tables
 from app.store.database import reading
-from app.store.facts import Failure, Propagation
+from app.store.facts import Failure, Priority, Propagation
 from app.store.propagation_rows import (
     FILES,
     FOUND,
@@ -33,8 +33,9 @@ from app.store.propagation_rows import (
     propagation_fact,
     shown,
 )
-from app.store.rows import ACTIVE
+from app.store.rows import ACTIVE, overtaken
 from app.store.viewers import seen
+from app.store.visits import Visits
 
 __all__ = ["MEASURING", "UNDERSTANDING", "Asked", "OwnMoments", "Propagations", "asked_of"]
 
@@ -56,9 +57,10 @@ class OwnMoments:
 class Propagations:
     """Both sides of the store for measurements; a worker's writes to one called off are void."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, visits: Visits | None = None) -> None:
         self._engine = engine
         self._reads = reading(engine)
+        self._visits = visits
 
     async def find(self, propagation: str) -> Propagation | None:
         """One measurement with its progress, or None."""
@@ -96,6 +98,8 @@ class Propagations:
         query = sa.select(HERE.document).where(HERE.id == propagation, shown())
         async with self._reads.connect() as connection:
             found: bytes | None = (await connection.execute(query)).scalar()
+        if found is not None and self._visits is not None:
+            self._visits.note("propagations", propagation)
         return found
 
     async def report(self, propagation: str) -> PropagationReport | None:
@@ -109,7 +113,7 @@ class Propagations:
         query = sa.select(kept.graph).where(kept.file == file, seen(kept.file))
         async with self._reads.connect() as connection:
             found: bytes | None = (await connection.execute(query)).scalar()
-        return None if found is None else documents.load(documents.NETWORK, found)
+        return None if found is None else documents.network(found)
 
     async def moments(self, network: str, weights: str) -> OwnMoments | None:
         """Of a file's weights in a network, as the last measurement with them found.
@@ -131,11 +135,13 @@ class Propagations:
             return None
         return OwnMoments(job=row[0], by_name=documents.load(documents.MOMENTS, row[1]))
 
-    async def accept(self, asked: Asked, *, again: bool, enqueue: Enqueue) -> Propagation:
+    async def accept(
+        self, asked: Asked, *, again: bool, enqueue: Enqueue, priority: Priority = "normal"
+    ) -> Propagation:
         """The measurement of an order, queued in the same transaction as its row.
 
         One on its way is returned as it is. One with a report of today's schema is, too, unless
-        `again`; a failed, cancelled or stale one starts its next attempt.
+        `again`; a failed, cancelled, stale or overtaken one starts its next attempt.
 
         Raises:
             NotFound: If one of the files does not exist.
@@ -145,9 +151,10 @@ class Propagations:
             await expect_files(connection, asked)
             last = await first(connection, HERE.id == asked.id)
             kept = last is not None and last.state == "done" and not (again or last.stale)
-            if last is not None and (not last.finished or kept):
+            waits = last is not None and not last.finished and not overtaken(last, priority)
+            if last is not None and (waits or kept):
                 return last
-            job = await begin(connection, asked, last)
+            job = await begin(connection, asked, last, priority=priority)
             await connection.run_sync(enqueue, job)
             made = await first(connection, HERE.id == asked.id)
         assert made is not None  # noqa: S101 - written above
@@ -239,7 +246,8 @@ class Propagations:
             found = await first(connection, carried(job))
             if found is None:
                 return False
-            await connection.run_sync(enqueue, await begin(connection, asked_of(found), found))
+            job = await begin(connection, asked_of(found), found, priority=found.priority)
+            await connection.run_sync(enqueue, job)
             return True
 
     async def unfinished(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,6 +21,22 @@ KINDS: Final = {
     "comparison": tables.comparisons,
     "seed": tables.seeds,
 }
+
+
+# Of one owner's jobs, what goes first: what somebody waits for; then searches, which take long;
+# then what was ordered with low priority. The queue counts from 1.
+RANKS: Final = {"normal": 1, "seed": 2, "low": 3}
+
+
+class Turn(TypedDict):
+    """The place of a job in the queue, as JSON: workflows hand it on to their parts.
+
+    The queue serves owners in turn, so that many jobs of one do not keep another one waiting, and
+    the jobs of each by rank, then by age.
+    """
+
+    owner: str  # of its file; everybody's where it has none
+    rank: int  # one of RANKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,45 +75,53 @@ class Queues:
             return [(finished - started).total_seconds() for started, finished in rows]
 
 
-def admit(connection: sa.Connection, *, most: int) -> None:
+def turn_of(connection: sa.Connection, job: str) -> Turn:
+    """The place that a job takes in the queue."""
+    found = connection.execute(sa.select(_JOBS.c.owner, _JOBS.c.rank).where(_JOBS.c.job == job))
+    owner, rank = found.one()
+    return Turn(owner=owner or EVERYBODY, rank=rank)
+
+
+def admit(connection: sa.Connection, turn: Turn, *, most: int) -> None:
     """Let in the job whose row stands already, if no more than `most` then wait.
+
+    Half of the places are for others: one person's jobs, and those of low priority, take no more
+    than the other half. Transactions that write take turns, so the count is exact.
 
     Raises:
         QueueFull: If not; the transaction that the row is in must then be undone.
     """
-    waiting = sum(
-        connection.execute(
-            sa.select(sa.func.count()).select_from(table).where(table.c.state == "queued")
-        ).scalar_one()
-        for table in KINDS.values()
-    )
+    here = _JOBS.c
+    own, low = here.owner == turn["owner"], here.rank == RANKS["low"]
+    count = sa.func.count()
+    query = sa.select(count, count.filter(own), count.filter(low)).select_from(_JOBS)
+    waiting, of_owner, of_low = connection.execute(query.where(here.state == "queued")).one()
+    half = max(1, most // 2)
     if waiting > most:
-        raise QueueFull(most=f"{most:,}")
+        raise QueueFull(most=f"{most:,} jobs")
+    if turn["owner"] != EVERYBODY and of_owner > half:
+        raise QueueFull(most=f"{half:,} jobs of one person")
+    if turn["rank"] == RANKS["low"] and of_low > half:
+        raise QueueFull(most=f"{half:,} jobs of low priority")
 
 
-def turn_of(connection: sa.Connection, job: str) -> str:
-    """Whose turn a job takes: its file's owner, or everybody's where it has none.
-
-    The queue serves owners in turn, so that many jobs of one do not keep another one waiting.
-    """
-    of_file = {
-        "analysis": tables.runs.c.file,
-        "propagation": tables.propagations.c.network,
-        "comparison": tables.comparisons.c.before,
-    }
-    jobs = [
-        sa.select(tables.files.c.owner)
-        .join_from(tables.files, KINDS[kind], column == tables.files.c.id)
-        .where(KINDS[kind].c.job == job)
-        for kind, column in of_file.items()
-    ]
-    searches = (
-        sa.select(tables.files.c.owner)
-        .select_from(tables.seeds.join(tables.runs).join(tables.files))
-        .where(tables.seeds.c.job == job)
+def _jobs_of(file: sa.Column[Any]) -> sa.Select[Any]:
+    """The jobs of the kind of work whose table names its file in this column."""
+    here = file.table.c
+    rank = sa.case((here.priority == "low", RANKS["low"]), else_=RANKS["normal"])
+    return sa.select(here.job, here.state, tables.files.c.owner, rank.label("rank")).join_from(
+        file.table, tables.files, file == tables.files.c.id
     )
-    owner: str | None = connection.execute(sa.union_all(*jobs, searches)).scalar()
-    return owner or EVERYBODY
+
+
+_JOBS: Final = sa.union_all(
+    _jobs_of(tables.runs.c.file),
+    _jobs_of(tables.propagations.c.network),
+    _jobs_of(tables.comparisons.c.before),
+    sa.select(
+        tables.seeds.c.job, tables.seeds.c.state, tables.files.c.owner, sa.literal(RANKS["seed"])
+    ).select_from(tables.seeds.join(tables.runs).join(tables.files)),
+).subquery()
 
 
 def _by_state(table: sa.Table) -> sa.Select[str, int, datetime]:

@@ -12,6 +12,7 @@ from typing import Final
 
 FILE: Final = "reserve"  # in the data folder
 BYTES: Final = 8 * 2**20  # the end of a job and its entries in the queue take far less
+STARVED_BYTES: Final = 2**18  # more than any one write of the queue takes
 FREE_TIMES: Final = 4  # the reserve is laid in while so many times its size is free
 
 FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
@@ -26,9 +27,10 @@ class Reserve:
         self._path = folder / FILE
 
     def lay_in(self) -> None:
-        """Set the room aside where there is plenty of it."""
-        if self._path.exists() or shutil.disk_usage(self._path.parent).free < FREE_TIMES * BYTES:
+        """Set the room aside, anew where some of it was lent, if there is plenty of it."""
+        if self._bytes() == BYTES or self._free() < FREE_TIMES * BYTES:
             return
+        self.spend()
         try:
             with self._path.open("xb") as file:
                 file.write(os.urandom(BYTES))  # zeros may take no room on the disk
@@ -43,6 +45,33 @@ class Reserve:
             self._path.unlink()
             return True
         return False
+
+    def spend_if_short(self) -> bool:
+        """Give the room up where the disk has less than that beside it."""
+        return self._free() < BYTES and self.spend()
+
+    def starved(self) -> bool:
+        """Whether the disk has not even the room in which the queue hands out its next job."""
+        return self._free() < STARVED_BYTES
+
+    def lend(self) -> bool:
+        """Give up half of what is left: the queue then gets to a job, which tells of the rest.
+
+        Returns:
+            False where nothing is left.
+        """
+        left = self._bytes()
+        with contextlib.suppress(OSError):
+            os.truncate(self._path, left // 2)
+        return left > 0
+
+    def _bytes(self) -> int:
+        with contextlib.suppress(OSError):
+            return self._path.stat().st_size
+        return 0
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._path.parent).free
 
 
 def is_full(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ class Retention:
         self._engine = engine
 
     async def sweep(self, *, before: datetime) -> int:
-        """Remove the reports that were ordered and had ended before a moment.
+        """Remove the reports that were ordered, had ended and were looked at before a moment.
 
         A report stays while its file was sent again since, a search for its seed is on its way,
         or a measurement or a comparison that stays is about its file.
@@ -50,8 +50,11 @@ class Retention:
 
 def _past(table: sa.Table, before: datetime) -> sa.ColumnElement[bool]:
     here = table.c
-    over = sa.func.coalesce(here.finished_at, here.created_at) < before
-    return ~here.state.in_(ACTIVE) & (here.created_at < before) & over
+    last = (
+        here.created_at,
+        *(sa.func.coalesce(at, here.created_at) for at in (here.finished_at, here.visited_at)),
+    )
+    return sa.and_(~here.state.in_(ACTIVE), *(moment < before for moment in last))
 
 
 def _unneeded(before: datetime) -> list[sa.ColumnElement[bool]]:

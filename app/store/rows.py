@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import tables
-from app.store.facts import Failure, File, Run
+from app.store.facts import Compared, Failure, File, Priority, Propagation, Run
 from app.store.viewers import seen
 
 Enqueue: TypeAlias = Callable[[sa.Connection, Run], None]
@@ -19,9 +19,12 @@ Enqueue: TypeAlias = Callable[[sa.Connection, Run], None]
 
 ACTIVE = ("queued", "running")
 WAITING = "waiting"
-RUN = sa.select(tables.runs, tables.files.c.bytes, tables.files.c.sha256).join_from(
-    tables.runs, tables.files
-)
+RUN = sa.select(
+    *(column for column in tables.runs.c if column.name != "visited_at"),
+    tables.files.c.bytes,
+    tables.files.c.sha256,
+    tables.files.c.owner,
+).join_from(tables.runs, tables.files)
 
 
 def run_fact(row: sa.RowMapping) -> Run:
@@ -61,8 +64,18 @@ def references() -> list[sa.Column[Any]]:
     return [column for column in every if column.references(tables.files.c.id)]
 
 
+def overtaken(last: Run | Propagation | Compared, priority: Priority) -> bool:
+    """Whether what waits with low priority is now ordered by somebody who waits for it."""
+    return last.state == "queued" and last.priority == "low" and priority == "normal"
+
+
 async def begin_attempt(
-    connection: AsyncConnection, file: File, last: Run | None, enqueue: Enqueue
+    connection: AsyncConnection,
+    file: File,
+    last: Run | None,
+    enqueue: Enqueue,
+    *,
+    priority: Priority,
 ) -> Run:
     """The run of a file at its next attempt, on the queue; its last report stays meanwhile."""
     now = datetime.now(UTC)
@@ -78,6 +91,7 @@ async def begin_attempt(
         "total": 0,
         "attempt": attempt,
         "job": job,
+        "priority": priority,
         "created_at": now,
     }
     if last is None:

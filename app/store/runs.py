@@ -15,7 +15,7 @@ from app.core.report import Overview, TensorReport
 from app.errors import Invalid, NotFound, UploadInterrupted
 from app.store import documents, tables
 from app.store.database import reading
-from app.store.facts import File, Received, Run
+from app.store.facts import File, Priority, Received, Run
 from app.store.names import tidy
 from app.store.rows import (
     RUN,
@@ -24,18 +24,21 @@ from app.store.rows import (
     end_attempt,
     find_file,
     find_run,
+    overtaken,
     references,
     run_fact,
 )
 from app.store.viewers import owner_here, seen
+from app.store.visits import Visits
 
 
 class Runs:
     """What a visitor may ask of the store, and the accepting of work."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, visits: Visits | None = None) -> None:
         self._engine = engine
         self._reads = reading(engine)
+        self._visits = visits
 
     async def add_file(self, received: Received, *, name: str, format: str = "") -> File:  # noqa: A002
         """The viewer's file at these bytes' address: the one that exists, else a new one.
@@ -135,6 +138,7 @@ class Runs:
         if document is None:
             (await self.run(run)).expect_report()
             raise NotFound(what="report")  # it went between the two looks
+        self._visited(run)
         return bytes(document)
 
     async def tensor(self, run: str, index: int) -> TensorReport:
@@ -151,6 +155,7 @@ class Runs:
         if document is None:
             (await self.run(run)).expect_report()
             raise NotFound(what="tensor")
+        self._visited(run)
         return documents.load(documents.TENSOR, document)
 
     async def tensors(self, run: str) -> list[TensorReport]:
@@ -160,6 +165,7 @@ class Runs:
             found = (await connection.execute(query)).scalars().all()
         if not found:
             (await self.run(run)).expect_report()
+        self._visited(run)
         return [documents.load(documents.TENSOR, document) for document in found]
 
     async def sketch(self, run: str, index: int) -> bytes | None:
@@ -169,11 +175,17 @@ class Runs:
             packed = (await connection.execute(query)).scalar()
         return None if packed is None else bytes(packed)
 
-    async def accept(self, file: str, *, again: bool, enqueue: Enqueue) -> Run:
+    def _visited(self, run: str) -> None:
+        if self._visits is not None:
+            self._visits.note("runs", run)
+
+    async def accept(
+        self, file: str, *, again: bool, enqueue: Enqueue, priority: Priority = "normal"
+    ) -> Run:
         """The run of a file, queued in the same transaction as its row.
 
         A run on its way is returned as it is. One with a report of today's schema is, too,
-        unless `again`; a failed, cancelled or stale one starts its next attempt.
+        unless `again`; a failed, cancelled, stale or overtaken one starts its next attempt.
 
         Raises:
             NotFound: If there is no such file.
@@ -184,9 +196,10 @@ class Runs:
                 raise NotFound(what="file")
             last = await find_run(connection, file)
             kept = last is not None and last.state == "done" and not (again or last.stale)
-            if last is not None and (not last.finished or kept):
+            waits = last is not None and not last.finished and not overtaken(last, priority)
+            if last is not None and (waits or kept):
                 return last
-            return await begin_attempt(connection, known, last, enqueue)
+            return await begin_attempt(connection, known, last, enqueue, priority=priority)
 
     async def cancel(self, run: str) -> Run:
         """The run, cancelled if it was queued or running; what its worker still writes is void.

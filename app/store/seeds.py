@@ -67,10 +67,7 @@ class Seeds:
             last = await _first(connection, _of(run))
             if last is not None and not last.finished:
                 return last
-            job = f"{run}-seed-{secrets.token_hex(4)}"
-            await connection.execute(sa.delete(tables.seeds).where(tables.seeds.c.run == run))
-            await connection.execute(sa.insert(tables.seeds), _row(run, job, full=full))
-            await connection.run_sync(enqueue, job)
+            await _begin(connection, run, enqueue, full=full)
             made = await _first(connection, _of(run))
         assert made is not None  # noqa: S101 - inserted above
         return made
@@ -91,6 +88,15 @@ class Seeds:
     async def cancelled(self, job: str) -> bool:
         """The search was called off."""
         return await self._end(job, state="cancelled")
+
+    async def restart(self, job: str, enqueue: Enqueue) -> bool:
+        """Give a search whose job can get no further another one."""
+        async with self._engine.begin() as connection:
+            found = await _first(connection, _carried(job))
+            if found is None:
+                return False
+            await _begin(connection, found.run, enqueue, full=found.full)
+            return True
 
     async def unfinished(self) -> list[str]:
         """The jobs of all searches that are queued or running."""
@@ -125,8 +131,11 @@ async def _first(connection: AsyncConnection, where: sa.ColumnElement[bool]) -> 
     return SeedSearch(**values, error=Failure(**failure) if failure["code"] else None)
 
 
-def _row(run: str, job: str, *, full: bool) -> dict[str, Any]:
-    return {
+async def _begin(connection: AsyncConnection, run: str, enqueue: Enqueue, *, full: bool) -> None:
+    """A new row in place of the last one, and its job on the queue."""
+    job = f"{run}-seed-{secrets.token_hex(4)}"
+    await connection.execute(sa.delete(tables.seeds).where(tables.seeds.c.run == run))
+    row = {
         "run": run,
         "job": job,
         "full": full,
@@ -136,3 +145,5 @@ def _row(run: str, job: str, *, full: bool) -> dict[str, Any]:
         "total": 0,
         "created_at": datetime.now(UTC),
     }
+    await connection.execute(sa.insert(tables.seeds), row)
+    await connection.run_sync(enqueue, job)

@@ -53,6 +53,14 @@ class Packed(sa.TypeDecorator[bytes]):
         return None if value is None else inflate(value)
 
 
+def _visits() -> tuple[sa.Column[str], sa.Column[datetime]]:
+    """What each kind of report has: how urgent its order is, when it was looked at last."""
+    priority = sa.Column(
+        "priority", sa.String(8), nullable=False, default="normal", server_default="normal"
+    )
+    return priority, sa.Column("visited_at", Moment)
+
+
 files = sa.Table(
     "files",
     metadata,
@@ -89,6 +97,7 @@ runs = sa.Table(
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
+    *_visits(),
 )
 
 jobs = sa.Table(
@@ -173,6 +182,7 @@ propagations = sa.Table(
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
+    *_visits(),
 )
 
 comparisons = sa.Table(
@@ -192,6 +202,7 @@ comparisons = sa.Table(
     sa.Column("error_hint", sa.Text),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
+    *_visits(),
 )
 
 tokens = sa.Table(

@@ -65,7 +65,7 @@ async def add_file(
 @router.post("/runs", status_code=status.HTTP_202_ACCEPTED, response_model=AcceptedRun)
 async def add_run(order: NewRun, submitter: SubmitterHere) -> Response:
     """Analyse a stored file. One that has a report of today's schema answers 200 with it."""
-    run = await submitter.submit(order.file)
+    run = await submitter.submit(order.file, priority=order.priority)
     code = status.HTTP_200_OK if run.state == "done" else status.HTTP_202_ACCEPTED
     return json_response(accepted_run(run), status=code)
 

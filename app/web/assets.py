@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from typing_extensions import override
 
 import app
+from app.web.addresses import at
 
 if TYPE_CHECKING:
     import os
@@ -55,7 +56,7 @@ def static_url(name: str) -> str:
     Raises:
         FileNotFoundError: If `static/name` does not exist, so a wrong name fails in the first test.
     """
-    return f"/static/{name}?v={version_of(folder('static') / name)}"
+    return at(f"/static/{name}?v={version_of(folder('static') / name)}")
 
 
 class VersionedFiles(StaticFiles):

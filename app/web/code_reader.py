@@ -16,6 +16,7 @@ from app.charts.names import visible
 from app.charts.style import SIGN_ICONS
 from app.core.report import Level, Sign
 from app.errors import NotPython
+from app.web.addresses import at
 from app.web.api import PROBLEMS
 from app.web.bodies import JsonRoute
 from app.web.code_contexts import MistakeRow, ReaderPage, ReadingView
@@ -121,16 +122,17 @@ def _part(text: str) -> str:
 
 def _page(request: Request, text: str) -> Response:
     found = text.replace("\r\n", "\n")
+    twin = at(f"/code.json?{urlencode({'code': found})}")
     page = ReaderPage(
         title="Check an init function",
-        json_url=f"/code.json?{urlencode({'code': found})}" if len(found) <= TEXT_LIMIT else None,
+        json_url=twin if len(found) <= TEXT_LIMIT else None,
         text=found,
         longest=TEXT_LIMIT,
         reading=reading_view(found),
         examples=tuple(
             Choice(
                 label=name,
-                href=f"/code?{urlencode({'code': example})}",
+                href=at(f"/code?{urlencode({'code': example})}"),
                 current=example == found,
                 value=name,
             )

@@ -13,15 +13,15 @@ from app.charts.names import visible
 from app.core.graph import Graph
 from app.core.plans import Plan, fields_of, plan_of
 from app.core.report import Overview
+from app.web.addresses import at
 from app.web.code_contexts import CodePage
 from app.web.contexts import Choice
 from app.web.deps import Services
 from app.web.state_dicts import parameters_of
 from app.web.whatif_changes import outcomes
-from app.web.whatif_comparison import compared
+from app.web.whatif_comparison import compared, theory_of
 from app.web.whatif_contexts import Outcome
 from app.web.whatif_subjects import Subject
-from app.web.whatif_views import theory_of
 from app.web.whatif_words import before_name, plan_words
 
 NO_NETWORK: Final = (
@@ -81,7 +81,7 @@ def written(subject: Subject, overview: Overview | None) -> Written:
 def code_page(subject: Subject, made: Written, services: Services) -> CodePage:
     """The context of code.html."""
     query = subject.wish.query
-    address = f"/m/{subject.id}/code"
+    address = at(f"/m/{subject.id}/code")
     return CodePage(
         title=f"Code · {visible(subject.name)}",
         json_url=f"{address}.json{query}",
@@ -94,7 +94,7 @@ def code_page(subject: Subject, made: Written, services: Services) -> CodePage:
         lines=made.code.count("\n"),
         missing="" if made.code else NO_NETWORK,
         py_url=f"{address}.py{query}",
-        what_if_url=f"/m/{subject.id}/compare{query}",
+        what_if_url=at(f"/m/{subject.id}/compare{query}"),
         presets=presets(subject, address),
         before=before_name(subject.before),
         outcomes=_outcomes(subject, services) if made.known else (),

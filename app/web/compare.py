@@ -13,16 +13,17 @@ from app.charts.propagation import SignalPlot
 from app.core.graph import Inventory
 from app.errors import CannotRun, NotFound
 from app.web import drift, propagation_csvs
+from app.web.addresses import at
 from app.web.deps import RunId, Services, ServicesHere
 from app.web.pages import SVG, attached, palette_of
 from app.web.propagation import NO_STORE, SEE_OTHER
 from app.web.propagation_choices import IDENTITY
 from app.web.render import TEMPLATES, json_response, render
 from app.web.whatif_choices import wish_for, wish_of
-from app.web.whatif_comparison import Theory, compared
+from app.web.whatif_comparison import Theory, compared, theory_of
 from app.web.whatif_documents import document, operations
 from app.web.whatif_subjects import Subject, subject_of
-from app.web.whatif_views import SUGGESTING, going, shown, suggestions, theory_of, whatif_page
+from app.web.whatif_views import SUGGESTING, going, shown, suggestions, whatif_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -131,10 +132,10 @@ async def compare(request: Request, run_id: RunId, services: ServicesHere) -> Re
     found = await services.propagations.find(run_id)
     if found is not None:
         file, wish = wish_for(found)
-        return RedirectResponse(f"/m/{file}/compare{wish.query}", SEE_OTHER)
+        return RedirectResponse(at(f"/m/{file}/compare{wish.query}"), SEE_OTHER)
     plain = wish_of(request.query_params).query
     if "base" in request.query_params and plain != _query(request):  # the form holds every field
-        return RedirectResponse(f"/m/{run_id}/compare{plain}", SEE_OTHER)
+        return RedirectResponse(at(f"/m/{run_id}/compare{plain}"), SEE_OTHER)
     subject = await subject_of(request, run_id, services)
     return await run_in_threadpool(_page, request, subject, services)
 

@@ -162,7 +162,7 @@ def _expect_two(before: str, after: str) -> None:
 async def add_comparison(wanted: NewComparison, services: ServicesHere) -> Response:
     """Compare two stored files, tensor by tensor. One that was made before answers 200 with it."""
     _expect_two(wanted.before, wanted.after)
-    found = await services.orders.compare(wanted.before, wanted.after)
+    found = await services.orders.compare(wanted.before, wanted.after, priority=wanted.priority)
     code = status.HTTP_200_OK if found.state == "done" else status.HTTP_202_ACCEPTED
     return json_response(await _documented(found, services), status=code)
 

@@ -16,6 +16,7 @@ from app.web import csvs
 from app.web.deps import ID_PATTERN
 from app.web.drift_subjects import compare_url
 from app.web.progress import told
+from app.web.schemas import Urgency
 
 FileId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 NUMBERS = (
@@ -31,6 +32,7 @@ class NewComparison(BaseModel):
 
     before: FileId = Field(description="The id that POST /files answered.")
     after: FileId = Field(description="That of the other file.")
+    priority: Urgency = "normal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from app.core.comparison import ComparisonReport
 from app.core.movements import Comparison, concluded
 from app.errors import NotFound
 from app.store.facts import Compared, File, Run
+from app.web.addresses import at
 from app.web.deps import Services
 
 
@@ -45,7 +46,7 @@ class DriftSubject:
 
 def compare_url(before: str, after: str, twin: str = "") -> str:
     """The address of two files beside each other, or of a twin of that page."""
-    return f"/m/{before}/compare{twin}?to={after}"
+    return at(f"/m/{before}/compare{twin}?to={after}")
 
 
 async def drift_subject(before: str, after: str, services: Services) -> DriftSubject:

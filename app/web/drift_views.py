@@ -14,6 +14,7 @@ from app.charts.style import VARIABLES
 from app.core.movements import Comparison, Moved
 from app.store.facts import Compared, Run
 from app.web import filters
+from app.web.addresses import at
 from app.web.contexts import Choice, Fact, FindingLine, Paging, Verdict
 from app.web.drift_contexts import (
     DriftChoicePage,
@@ -26,7 +27,7 @@ from app.web.drift_rows import LONGEST_NAME, drift_row
 from app.web.drift_selection import MOVEMENTS, DriftView, counted_as, remaining
 from app.web.drift_subjects import DriftSubject, Half, compare_url
 from app.web.problems import Problem
-from app.web.progress import NO_WORKER
+from app.web.progress import NO_WORKER, job_url, report_url
 from app.web.selection import PAGE_ROWS, WHOLE
 from app.web.wording import verdict
 
@@ -68,12 +69,12 @@ def drift_page(subject: DriftSubject, view: DriftView) -> DriftPage:
         live=found is not None and not found.finished,
         step=step_of(found) + _notice(subject),
         percent=percent_of(found),
-        status_url=f"/m/{subject.before.id}/compare/status.json?to={view.to}",
+        status_url=at(f"/m/{subject.before.id}/compare/status.json?to={view.to}"),
         problem=_problem(found),
         verdict=None if told is None else _verdict(subject, told),
         picture=_drawing(plot),
         caption=CAPTION,
-        svg_url=f"/m/{subject.before.id}/compare/drift.svg?to={view.to}",
+        svg_url=at(f"/m/{subject.before.id}/compare/drift.svg?to={view.to}"),
         csv_url=compare_url(subject.before.id, view.to, ".csv"),
         chips=() if told is None else _chips(told.moved, view),
         sorts=_sorts(view),
@@ -156,7 +157,7 @@ def _address(half: Half) -> str:
     """Of the file's report, or of its job; "" where nobody asked for either."""
     if half.run is None:
         return ""
-    return f"/m/{half.id}" if half.reported else f"/jobs/{half.id}"
+    return report_url(half.id) if half.reported else job_url(half.id)
 
 
 def _why_unknown(half: Half) -> str:

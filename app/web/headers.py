@@ -9,6 +9,7 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 
 from app.errors import CrossSite
+from app.web.addresses import root
 from app.web.problems import Problem, problem_of, respond
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ HEADERS = {
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE = frozenset({"same-origin", "none"})  # values of Sec-Fetch-Site that may give orders
 ANY_HOST = "*"
+HTTPS_ALONE = "max-age=31536000"  # seconds: for a year browsers ask this host over HTTPS alone
 
 
 def host_name(host: str) -> str:
@@ -58,6 +60,17 @@ def foreign_origin(headers: Headers) -> str | None:
     return origin
 
 
+def has_host_to_itself(scope: Scope) -> bool:
+    """Whether the service may tell browsers to ask its host over HTTPS alone, on every port.
+
+    It was asked over HTTPS, at HTTPS' own port and not below a path: else the host may have
+    other services that answer over HTTP.
+    """
+    host = Headers(scope=scope).get("host", "").strip().lower()
+    bare = host_name(host) == host
+    return scope["scheme"] == "https" and bare and not root()
+
+
 class Border:
     """ASGI middleware that refuses foreign hosts and sites and sends the headers of HEADERS."""
 
@@ -71,11 +84,15 @@ class Border:
             await self.app(scope, receive, send)
             return
 
+        alone = has_host_to_itself(scope)
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if alone:
+                    headers["Strict-Transport-Security"] = HTTPS_ALONE
             await send(message)
 
         problem = self._refusal(scope)

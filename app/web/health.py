@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from app.errors import NoWorker
+from app.web.addresses import at
 from app.web.assets import folder
 from app.web.deps import RunsHere, ServicesHere, SubmitterHere
 from app.web.metrics import exposition, reading_of
@@ -19,6 +20,7 @@ ICON_KEPT = "public, max-age=86400"  # a day: its address never changes
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter()
+metrics_router = APIRouter()  # apart: not everybody is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ async def favicon() -> Response:
     return FileResponse(path, media_type="image/x-icon", headers={"Cache-Control": ICON_KEPT})
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@metrics_router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(services: ServicesHere) -> Response:
     """What waits, runs and is kept, workers alive, room on the disk, in Prometheus' text format."""
     return PlainTextResponse(exposition(await reading_of(services)), media_type=PROMETHEUS)
@@ -59,4 +61,4 @@ async def metrics(services: ServicesHere) -> Response:
 @router.get("/api/docs", include_in_schema=False)
 async def docs(request: Request) -> Response:
     """The API, to read and to try."""
-    return render(request, "docs.html", DocsPage(title="API", schema_url=SCHEMA_URL))
+    return render(request, "docs.html", DocsPage(title="API", schema_url=at(SCHEMA_URL)))

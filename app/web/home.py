@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from app.errors import Refused
 from app.web import examples
+from app.web.addresses import at
 from app.web.deps import RunId, RunsHere, Services, ServicesHere, SubmitterHere
 from app.web.overviews import RECENT, home_page, home_twin, job_page
 from app.web.problems import wants_page
@@ -111,7 +112,7 @@ async def again(run_id: RunId, submitter: SubmitterHere) -> Response:
 async def delete(run_id: RunId, submitter: SubmitterHere) -> Response:
     """Remove a report and its file."""
     await submitter.delete(run_id)
-    return RedirectResponse("/", SEE_OTHER)
+    return RedirectResponse(at("/"), SEE_OTHER)
 
 
 async def _started(request: Request, services: Services, file: File) -> Response:

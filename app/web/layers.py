@@ -13,6 +13,7 @@ from app.charts.style import SIGN_ICONS, SIGN_WORDS, Family, family
 from app.core.report import Overview, Sign, TensorRow
 from app.store.facts import Run, SeedSearch
 from app.web import filters
+from app.web.addresses import at
 from app.web.contexts import About, Choice, Fact, LayersPage, Paging, Row
 from app.web.picture import picture, row_ticks, unit_of
 from app.web.recipes import recipe_rows, seed_line
@@ -52,7 +53,7 @@ def layers_page(
     query = view.query(page="", theme="")
     return LayersPage(
         title=visible(run.name),
-        json_url=f"/m/{run.id}.json{query}",
+        json_url=at(f"/m/{run.id}.json{query}"),
         id=run.id,
         file=visible(run.name),
         current="layers",
@@ -60,7 +61,7 @@ def layers_page(
             overview.summary.status,
             overview.summary.headline,
             lines=finding_lines(run.id, overview.findings),
-            facts=_facts(overview),
+            facts=_facts(overview, run.owner),
         ),
         recipe=recipe_rows(run.id, overview),
         seed=seed_line(search),
@@ -75,7 +76,7 @@ def layers_page(
         clear=view.query(q="", status="", kind="", finding="", page="") or "?",
         filtered=bool(view.q or view.status or view.kind or view.finding),
         png_query=View(unit=view.unit, range=view.range).query(),
-        csv_url=f"/m/{run.id}.csv{query}",
+        csv_url=at(f"/m/{run.id}.csv{query}"),
         rows=_rows(overview, view, left, paging, drawn=drawn),
         shown=len(left),
         total=len(overview.rows),
@@ -87,7 +88,7 @@ def layers_page(
     )
 
 
-def _facts(overview: Overview) -> tuple[Fact, ...]:
+def _facts(overview: Overview, owner: str) -> tuple[Fact, ...]:
     summary = overview.summary
     facts = [
         Fact(name="tensors", value=filters.integer(summary.tensors)),
@@ -99,6 +100,8 @@ def _facts(overview: Overview) -> tuple[Fact, ...]:
     ]
     if summary.buffer_tensors:
         facts.insert(2, Fact(name="buffers", value=filters.count(summary.buffers)))
+    if owner:
+        facts.append(Fact(name="sent by", value=owner))
     return tuple(facts)
 
 
@@ -107,7 +110,7 @@ def _about(overview: Overview) -> About:
     return About(
         sha256=overview.source.sha256,
         format=overview.source.format,
-        notes=tuple(visible(note) for note in summary.format_notes),
+        notes=tuple(visible(note) for note in (*summary.format_notes, *summary.computed)),
         globals=tuple(shortened(name, LONGEST_NAME) for name in summary.globals),
         metadata=tuple(
             Fact(name=shortened(name, LONGEST_NAME), value=shortened(value, 2 * LONGEST_NAME))

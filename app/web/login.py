@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.config import is_loopback
 from app.errors import InitscopeError, NotSignedIn, TooManyTries
 from app.store.access import SESSION
 from app.web.access import COOKIE, LOGIN, LOGOUT, SEE_OTHER, address_of, local
+from app.web.addresses import at, root
 from app.web.deps import Services, ServicesHere
 from app.web.forms import fields
+from app.web.headers import host_name
 from app.web.problems import problem_of
 from app.web.render import Page, render
 
@@ -31,12 +34,13 @@ class LoginPage(Page):
 
     message: str  # why the last try came to nothing, "" at the first
     next: str  # the place to go on to
+    in_clear: bool  # the token would travel readable by everybody on the way
 
 
 @router.get(LOGIN)
 async def login(request: Request, services: ServicesHere) -> Response:
     """The form; where no token is asked for, the start page."""
-    place = local(request.query_params.get("next", "/"))
+    place = local(request.query_params.get("next", ""))
     if not services.settings.guarded:
         return RedirectResponse(place, SEE_OTHER)
     return _form(request, place)
@@ -44,9 +48,9 @@ async def login(request: Request, services: ServicesHere) -> Response:
 
 @router.post(LOGIN)
 async def sign_in(request: Request, services: ServicesHere) -> Response:
-    """Begin a session with a token, in place of the browser's last one."""
+    """Begin a session with a token, in place of the browser's last one, or of all others."""
     sent = await fields(request, limit=LOGIN_LIMIT)
-    place = local(sent.get("next", "/"))
+    place = local(sent.get("next", ""))
     if not services.settings.guarded:
         return RedirectResponse(place, SEE_OTHER)
     try:
@@ -54,7 +58,7 @@ async def sign_in(request: Request, services: ServicesHere) -> Response:
     except (NotSignedIn, TooManyTries) as problem:
         return _form(request, place, problem)
     earlier = request.cookies.get(COOKIE, "")
-    value = await services.access.sign_in(token, instead_of=earlier)
+    value = await services.access.sign_in(token, instead_of=earlier, alone="alone" in sent)
     answer = RedirectResponse(place, SEE_OTHER, headers=NO_STORE)
     return _keep(request, answer, value, seconds=SESSION.total_seconds())
 
@@ -63,7 +67,7 @@ async def sign_in(request: Request, services: ServicesHere) -> Response:
 async def sign_out(request: Request, services: ServicesHere) -> Response:
     """End the session."""
     await services.access.sign_out(request.cookies.get(COOKIE, ""))
-    answer = RedirectResponse(LOGIN, SEE_OTHER, headers=NO_STORE)
+    answer = RedirectResponse(at(LOGIN), SEE_OTHER, headers=NO_STORE)
     return _keep(request, answer, "", seconds=0)
 
 
@@ -80,6 +84,7 @@ def _keep(request: Request, answer: Response, value: str, *, seconds: float) -> 
         COOKIE,
         value,
         max_age=int(seconds),
+        path=root() or "/",
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",
@@ -89,6 +94,11 @@ def _keep(request: Request, answer: Response, value: str, *, seconds: float) -> 
 
 def _form(request: Request, place: str, error: InitscopeError | None = None) -> Response:
     problem = problem_of(error) if error else None
-    page = LoginPage(title="Sign in", message=problem.message if problem else "", next=place)
+    page = LoginPage(
+        title="Sign in",
+        message=problem.message if problem else "",
+        next=place,
+        in_clear=request.url.scheme == "http" and not is_loopback(host_name(request.url.netloc)),
+    )
     status = problem.status if problem else 200
     return render(request, "login.html", page, status=status, headers=NO_STORE)

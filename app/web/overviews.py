@@ -11,6 +11,7 @@ from app.charts.names import headed, visible
 from app.charts.style import SIGN_ICONS, SIGN_WORDS
 from app.core.report import Sign
 from app.store.facts import Propagation, Run
+from app.web.addresses import at
 from app.web.examples import EXAMPLES, Example
 from app.web.filters import plural
 from app.web.problems import Problem
@@ -32,6 +33,7 @@ class RecentRun:
     url: str
     name: str
     bytes: int
+    owner: str  # who sent it, "" where it is everybody's
     state: str
     sign: Sign
     sign_icon: str
@@ -47,6 +49,7 @@ class RecentNetwork:
     id: str
     url: str
     name: str
+    owner: str  # who sent it, "" where it is everybody's
     state: str
     line: str
     created_at: datetime
@@ -71,6 +74,7 @@ class JobPage(Page):
     name: str
     bytes: int
     sha256: str
+    owner: str  # who sent it, "" where it is everybody's
     created_at: datetime
     verb: str
     live: bool  # the page keeps asking
@@ -91,7 +95,7 @@ def home_page(
     """What the start page shows."""
     return HomePage(
         title="Are these weights right?",
-        json_url="/.json",
+        json_url=at("/.json"),
         max_bytes=max_bytes,
         origin=origin,
         recent=tuple(_recent(run) for run in recent),
@@ -113,6 +117,7 @@ def _network(found: Propagation) -> RecentNetwork:
         id=found.id,
         url=place_of(found),
         name=visible(found.name),
+        owner=found.owner,
         state=found.state,
         line=_measured(found),
         created_at=found.created_at,
@@ -139,6 +144,7 @@ def job_page(run: Run, *, workers: int) -> JobPage:
         name=run.name,
         bytes=run.bytes,
         sha256=run.sha256,
+        owner=run.owner,
         created_at=run.created_at,
         verb=verb,
         live=not run.finished,
@@ -175,6 +181,7 @@ def _recent(run: Run) -> RecentRun:
         url=place_of(run),
         name=run.name,
         bytes=run.bytes,
+        owner=run.owner,
         state=run.state,
         sign=sign,
         sign_icon=icon,

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.charts.phase_svg import map_svg, plane_svg
 from app.errors import NotFound
+from app.web.addresses import at
 from app.web.deps import RunId, Services, ServicesHere
 from app.web.pages import SVG, attached, palette_of
 from app.web.phase_choices import phase_choices
@@ -51,7 +52,7 @@ async def phase_figure_csv(request: Request, key: str) -> Response:
 @router.get("/phase")
 async def phase(request: Request) -> Response:
     """Order or chaos: what becomes of two inputs in a deep network of such layers."""
-    return await run_in_threadpool(_page, request, _alone(request), PATH)
+    return await run_in_threadpool(_page, request, _alone(request), at(PATH))
 
 
 @router.get("/m/{run_id}/phase.json")
@@ -88,7 +89,7 @@ async def network_phase_figure_csv(
 async def network_phase(request: Request, run_id: RunId, services: ServicesHere) -> Response:
     """Where a network's layers lie between order and chaos."""
     subject = await _subject(request, run_id, services)
-    return await run_in_threadpool(_page, request, subject, f"/m/{run_id}/phase")
+    return await run_in_threadpool(_page, request, subject, at(f"/m/{run_id}/phase"))
 
 
 def _alone(request: Request) -> PhaseSubject:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.errors import InitscopeError
+from app.web.addresses import path_of
 from app.web.render import Page, json_response, render
 from app.web.tracing import HEADER
 
@@ -51,6 +52,7 @@ STATUS: dict[type[InitscopeError], int] = {
     errors.BodyTooLarge: 413,
     errors.NoWorker: 503,
     errors.NoGpuWorker: 503,
+    errors.DeviceFailed: 503,
     errors.CannotRun: 422,
     errors.NotAnInput: 422,
     errors.PropagationTooLarge: 507,
@@ -113,7 +115,7 @@ def problem_of(error: InitscopeError) -> Problem:
 
 def wants_page(request: Request) -> bool:
     """Whether a person's browser asked for a page, rather than a program for data."""
-    path = request.url.path
+    path = path_of(request.scope)
     if path.startswith(("/api/v1", "/static/")) or path.endswith(".json"):
         return False
     return "text/html" in request.headers.get("accept", "")
@@ -196,7 +198,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, path_of(request.scope), exc_info=error)
     # Answered outside of the middleware that sends the request's id with every other answer.
     return respond(request, UNEXPECTED, headers={HEADER: request.scope.get("request_id", "")})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from app.store.facts import Failure, Followed, Propagation, Run
+from app.web.addresses import at
 from app.web.filters import integer, plural
 
 StepState: TypeAlias = Literal["done", "now", "waiting"]
@@ -60,17 +61,17 @@ class JobStatus:
 
 def report_url(run_id: str) -> str:
     """The address of a report's pages."""
-    return f"/m/{run_id}"
+    return at(f"/m/{run_id}")
 
 
 def job_url(run_id: str) -> str:
     """The address of the page that shows how far an analysis is."""
-    return f"/jobs/{run_id}"
+    return at(f"/jobs/{run_id}")
 
 
 def propagation_url(propagation_id: str) -> str:
     """The address of the page that shows a measurement, or how far it is."""
-    return f"/m/{propagation_id}/propagation"
+    return at(f"/m/{propagation_id}/propagation")
 
 
 def place_of(run: Followed) -> str:

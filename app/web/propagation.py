@@ -17,6 +17,7 @@ from app.charts.propagation_plots import plot_of
 from app.core.propagation import PropagationReport
 from app.errors import NotFound
 from app.web import propagation_csvs
+from app.web.addresses import at
 from app.web.deps import RunId, Services, ServicesHere
 from app.web.forms import fields
 from app.web.pages import SVG, attached, palette_of
@@ -117,17 +118,17 @@ async def propagation(request: Request, run_id: RunId, services: ServicesHere) -
     """Whether the signal survives the depth: measured, on its way, or to be measured."""
     found = await services.propagations.find(run_id)
     if found is not None and found.order.plan is not None:
-        return RedirectResponse(f"/m/{run_id}/compare", SEE_OTHER)
+        return RedirectResponse(at(f"/m/{run_id}/compare"), SEE_OTHER)
     if (
         found is not None
         and (choices := choices_for(found, found.network)).asked(found.network).id == run_id
     ):
-        address = f"/m/{found.network}/propagation{choices.query()}"
+        address = at(f"/m/{found.network}/propagation{choices.query()}")
         return RedirectResponse(address, SEE_OTHER)
     if "act" in request.query_params:  # the form's own address holds every field
         plain = choices_of(request.query_params).query()
         if plain and plain != f"?{request.url.query}":
-            return RedirectResponse(f"/m/{run_id}/propagation{plain}", SEE_OTHER)
+            return RedirectResponse(at(f"/m/{run_id}/propagation{plain}"), SEE_OTHER)
     subject = await subject_of(request, run_id, services)
     return await run_in_threadpool(_page, request, subject)
 
@@ -142,7 +143,7 @@ async def measure(request: Request, run_id: RunId, services: ServicesHere) -> Re
     await services.runs.file(run_id)
     choices = choices_of(await fields(request))
     await services.submitter.propagate(choices.asked(run_id), again=True)
-    return RedirectResponse(f"/m/{run_id}/propagation{choices.query()}", SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/propagation{choices.query()}"), SEE_OTHER)
 
 
 @router.post("/m/{run_id}/propagation/inputs")
@@ -151,7 +152,7 @@ async def add_inputs(request: Request, run_id: RunId, services: ServicesHere) ->
     await services.runs.file(run_id)
     file = await receive_form(request, services)
     choices = replace(choices_of(request.query_params), input=file.id)
-    return RedirectResponse(f"/m/{run_id}/propagation{choices.query()}", SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/propagation{choices.query()}"), SEE_OTHER)
 
 
 @router.post("/m/{run_id}/propagation/weights")
@@ -160,7 +161,7 @@ async def add_weights(request: Request, run_id: RunId, services: ServicesHere) -
     await services.runs.file(run_id)
     file = await receive_form(request, services)
     choices = replace(choices_of(request.query_params), weights=file.id, own=True)
-    return RedirectResponse(f"/m/{run_id}/propagation{choices.query()}", SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/propagation{choices.query()}"), SEE_OTHER)
 
 
 @router.post("/m/{run_id}/propagation/cancel")
@@ -170,7 +171,7 @@ async def stop(request: Request, run_id: RunId, services: ServicesHere) -> Respo
     subject = await subject_of(request, run_id, services, with_report=False)
     if subject.measurement is not None:
         await services.submitter.cancel_propagation(subject.measurement.id)
-    return RedirectResponse(f"/m/{run_id}/propagation{choices.query()}", SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/propagation{choices.query()}"), SEE_OTHER)
 
 
 @router.post("/m/{run_id}/propagation/delete")
@@ -180,7 +181,7 @@ async def delete(request: Request, run_id: RunId, services: ServicesHere) -> Res
     found = subject.measurement or subject.shown
     if found is not None:
         await services.submitter.delete_propagation(found.id)
-    return RedirectResponse("/", SEE_OTHER)
+    return RedirectResponse(at("/"), SEE_OTHER)
 
 
 async def _report(request: Request, run_id: str, services: Services) -> PropagationReport:

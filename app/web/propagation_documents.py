@@ -23,6 +23,7 @@ from app.web.propagation_choices import (
     SEEDS,
     Dtype,
 )
+from app.web.schemas import Urgency
 
 TEXT_LIMIT = 256 * 1024  # characters of a pasted network
 FileId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -129,6 +130,7 @@ class NewPropagation(BaseModel):
     plan: NewPlan | None = Field(
         default=None, description="Also a series, called plan, of the network changed so."
     )
+    priority: Urgency = "normal"
 
     def order(self, *, checkpoint: bool) -> Order:
         """What a worker is told."""

@@ -11,6 +11,7 @@ from app.core.graph import Inventory
 from app.core.propagation import PropagationReport
 from app.errors import NotFound
 from app.store.facts import File, Propagation, Run
+from app.web.addresses import at
 from app.web.deps import Services
 from app.web.propagation_choices import LAWS, Choices, choices_for, choices_of, is_default
 from app.web.state_dicts import inventory_of
@@ -37,7 +38,7 @@ class Subject:
     @property
     def address(self) -> str:
         """The page's own."""
-        return f"/m/{self.id}/propagation"
+        return at(f"/m/{self.id}/propagation")
 
 
 async def subject_of(

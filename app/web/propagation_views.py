@@ -13,6 +13,7 @@ from app.core.propagation import Layer, PropagationReport, Series
 from app.core.report import Level
 from app.store.facts import Propagation
 from app.web import filters
+from app.web.addresses import at
 from app.web.phase_choices import PhaseChoices
 from app.web.problems import Problem
 from app.web.progress import NO_WORKER
@@ -98,7 +99,7 @@ def propagation_page(subject: Subject) -> PropagationPage:
 def _phase_url(subject: Subject) -> str:
     choices = subject.choices
     asked = PhaseChoices(act=choices.act).query()
-    return f"/m/{choices.net or subject.id}/phase{asked}"
+    return at(f"/m/{choices.net or subject.id}/phase{asked}")
 
 
 def step_of(found: Propagation) -> str:

@@ -90,7 +90,7 @@ async def add_propagation(new: NewPropagation, services: ServicesHere) -> Respon
     order = checked(new.order(checkpoint=weights is not None))
     network = await _network(new.architecture, services)
     asked = Asked(network=network, weights=weights, inputs=new.input.file, order=order)
-    made = await services.submitter.propagate(asked)
+    made = await services.submitter.propagate(asked, priority=new.priority)
     code = status.HTTP_200_OK if made.state == "done" else status.HTTP_202_ACCEPTED
     return json_response(accepted_run(made), status=code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.report import Candidate, TensorReport
+from app.web.addresses import at
 from app.web.contexts import Choice
 from app.web.explanations import TOPICS
 from app.web.topics import fans_query
@@ -12,7 +13,7 @@ def why_links(report: TensorReport, picked: Candidate | None) -> tuple[Choice, .
     """Links to the topics that the tensor's default, law or structure is about."""
     query = fans_query(report.fan_in, report.fan_out)
     return tuple(
-        Choice(label=topic.title, href=f"/why/{topic.id}{query}", current=False, value=topic.id)
+        Choice(label=topic.title, href=at(f"/why/{topic.id}{query}"), current=False, value=topic.id)
         for topic in TOPICS
         if topic.id in _about(report, picked)
     )

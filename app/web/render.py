@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import __version__
+from app.web.addresses import root
 from app.web.assets import folder, static_url
 from app.web.filters import FILTERS
 
@@ -25,7 +26,8 @@ class Page:
     """What base.html needs; the context of each page extends it.
 
     A template sees exactly the fields of its context, `theme`, `address` (path of this page),
-    `viewer` (who is signed in, "") and the globals `static(path)` and `version`.
+    `viewer` (who is signed in, "") and the globals `root()`, before the path of every link,
+    `static(path)` and `version`.
     """
 
     title: str
@@ -42,7 +44,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(FILTERS)
-    made.globals.update(static=static_url, version=__version__)
+    made.globals.update(root=root, static=static_url, version=__version__)
     return made
 
 

@@ -12,9 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from app.core.report import Overview
 from app.errors import NoReport, NotFound, NotReady
 from app.store.facts import Run
+from app.web.addresses import at
 from app.web.deps import RunId, Services, ServicesHere
 from app.web.pages import SVG
-from app.web.progress import job_url
+from app.web.progress import job_url, report_url
 from app.web.propagation_choices import choices_for
 from app.web.propagation_subjects import Subject, subject_of
 from app.web.recipes import seed_line
@@ -90,19 +91,19 @@ async def report(request: Request, run_id: RunId, services: ServicesHere) -> Res
 def _page(request: Request, run_id: str, run: Run | None, found: Document) -> Response:
     query = f"?{request.url.query}" if request.url.query else ""
     analysed = run is not None and run.reported
-    address = f"{request.url.scheme}://{request.url.netloc}/m/{run_id}"
+    address = f"{request.url.scheme}://{request.url.netloc}{report_url(run_id)}"
     badge = f"{address}/badge.svg"
     page = ReportPage(
         title=f"Report · {found.name}",
-        json_url=f"/m/{run_id}.json" if analysed else None,
+        json_url=at(f"/m/{run_id}.json") if analysed else None,
         id=run_id,
         file=found.name,
         current="report",
         report=found,
         analysed=analysed,
-        html_url=f"/m/{run_id}/report.html{query}",
-        markdown_url=f"/m/{run_id}/report.md{query}",
-        badge_url=f"/m/{run_id}/badge.svg",
+        html_url=at(f"/m/{run_id}/report.html{query}"),
+        markdown_url=at(f"/m/{run_id}/report.md{query}"),
+        badge_url=at(f"/m/{run_id}/badge.svg"),
         badge_markdown=f"[![initialisation checked by initscope]({badge})]({address}/report)",
         summary_markdown=markdown(found),
     )
@@ -115,7 +116,7 @@ async def _elsewhere(run_id: str, twin: str, services: Services) -> Response | N
     if itself is None:
         return None
     query = choices_for(itself, itself.network).query()
-    return RedirectResponse(f"/m/{itself.network}/{twin}{query}", SEE_OTHER)
+    return RedirectResponse(at(f"/m/{itself.network}/{twin}{query}"), SEE_OTHER)
 
 
 async def _document(request: Request, run_id: str, services: Services) -> Document:
@@ -148,6 +149,7 @@ async def _findings(
     return Findings(
         name=file.name,
         sha256=file.sha256,
+        owner=file.owner,
         overview=overview,
         oddities=tuple([await services.runs.tensor(subject.id, row.index) for row in odd]),
         signal=subject.report,

@@ -60,6 +60,7 @@ class Findings:
     signal: PropagationReport | None
     inputs: str = ""  # name of the file that the inputs came from
     seed: str = ""
+    owner: str = ""  # name of the access token that it was sent with
     made: datetime | None
 
 
@@ -111,6 +112,8 @@ def _identity(found: Findings) -> tuple[Fact, ...]:
             Fact(name="format", value=visible(source.format)),
             Fact(name="size", value=f"{filters.size(source.bytes)}, {dtypes(summary.dtypes)}"),
         ]
+    if found.owner:
+        facts.append(Fact(name="sent by", value=found.owner))
     return (
         *facts,
         Fact(name="made", value=f"{filters.moment(found.made)} by initscope {__version__}"),

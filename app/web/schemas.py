@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.report import Finding, Overview, Sign, Source, Status, Summary, TensorReport
-from app.store.facts import File, Followed, Run, State
+from app.store.facts import File, Followed, Priority, Run, State
 from app.web.deps import ID_PATTERN
 from app.web.progress import place_of
 from app.web.rows import Sort
 
 Extra: TypeAlias = Literal["tensors", "hist", "candidates"]
 EXTRAS: tuple[Extra, ...] = ("tensors", "hist", "candidates")
+Urgency: TypeAlias = Annotated[
+    Priority, Field(description="low: all other orders of the same person go first.")
+]
 
 
 class NewRun(BaseModel):
@@ -26,6 +29,7 @@ class NewRun(BaseModel):
     file: Annotated[str, StringConstraints(pattern=ID_PATTERN)] = Field(
         description="The id that POST /files answered."
     )
+    priority: Urgency = "normal"
 
 
 class TensorQuery(BaseModel):
@@ -100,6 +104,7 @@ class RunDocument:
     name: str
     bytes: int
     sha256: str
+    owner: str  # name of the access token that the file was sent with, "" where it is everybody's
     attempt: int
     stale: bool  # the report is of an older schema; POST /runs makes it again
     created_at: datetime
@@ -156,6 +161,7 @@ def run_document(
         name=run.name,
         bytes=run.bytes,
         sha256=run.sha256,
+        owner=run.owner,
         attempt=run.attempt,
         stale=run.stale,
         created_at=run.created_at,

@@ -13,6 +13,7 @@ from app.charts.style import SIGN_ICONS, SIGN_WORDS
 from app.core.report import Sign
 from app.store.facts import Run, SeedSearch
 from app.web import filters
+from app.web.addresses import at
 from app.web.contexts import Shell
 from app.web.progress import told
 from app.web.wording import tensor_url
@@ -136,7 +137,7 @@ def seed_page(run: Run, search: SeedSearch | None, found: Found | None) -> SeedP
     sign = _sign(search, found)
     return SeedPage(
         title=f"Seed · {visible(run.name)}",
-        json_url=f"/m/{run.id}/seed.json",
+        json_url=at(f"/m/{run.id}/seed.json"),
         id=run.id,
         file=visible(run.name),
         current="seed",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.store.facts import Run, SeedSearch
+from app.web.addresses import at
 from app.web.api import PROBLEMS
 from app.web.bodies import JsonRoute
 from app.web.deps import RunId, RunsHere, SeedsHere, SubmitterHere
@@ -64,14 +65,14 @@ async def order_seed(
 ) -> Response:
     """Look for the seed and show how far that is."""
     await submitter.seek(run_id, full=full)
-    return RedirectResponse(f"/m/{run_id}/seed", status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/seed"), status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/m/{run_id}/seed/cancel", include_in_schema=False)
 async def stop_seed(run_id: RunId, submitter: SubmitterHere) -> Response:
     """Stop the search and show that it stopped."""
     await submitter.cancel_seed(run_id)
-    return RedirectResponse(f"/m/{run_id}/seed", status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(at(f"/m/{run_id}/seed"), status.HTTP_303_SEE_OTHER)
 
 
 @router.post(

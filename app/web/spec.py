@@ -15,6 +15,7 @@ from app.architecture.understanding import understand
 from app.core.graph import Graph
 from app.errors import NotFound, Refused
 from app.store.facts import File
+from app.web.addresses import at
 from app.web.deps import Services, ServicesHere
 from app.web.forms import fields
 from app.web.propagation_choices import IDENTITY, LAWS, Choices
@@ -75,7 +76,7 @@ async def measure(request: Request, services: ServicesHere) -> Response:
     file = await stored(services, net, name=title_of(found))
     place, choices = await _place(services, file, form)
     await services.submitter.propagate(choices.asked(place))
-    address = f"/m/{place}/propagation{choices.query()}"
+    address = at(f"/m/{place}/propagation{choices.query()}")
     return RedirectResponse(address, status.HTTP_303_SEE_OTHER)
 
 

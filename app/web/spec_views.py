@@ -15,6 +15,7 @@ from app.charts.names import headed, shortened, visible
 from app.core.graph import Graph, Inventory
 from app.errors import NotANetwork, Refused
 from app.web import filters
+from app.web.addresses import at
 from app.web.propagation_contexts import Option
 from app.web.propagation_controls import LAW_NAMES
 from app.web.render import Page
@@ -99,7 +100,7 @@ def spec_page(
     query = f"?{urlencode({'net': net})}" if 0 < len(net) <= LONGEST_QUERY else ""
     return SpecPage(
         title="A network without a checkpoint",
-        json_url=f"/spec.json{query}",
+        json_url=at(f"/spec.json{query}"),
         net=net,
         weights=weights,
         weights_name=visible(weights_name),
@@ -119,7 +120,7 @@ def spec_page(
 def editor_url(net: str, *, law: str = "normal") -> str:
     """The editor with a text in it."""
     fields = {"net": net} if law == "normal" else {"net": net, "input": law}
-    return f"/spec?{urlencode(fields)}"
+    return at(f"/spec?{urlencode(fields)}")
 
 
 def normal(net: str) -> str:

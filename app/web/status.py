@@ -11,6 +11,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 
 from app.jobs.slots import Sign
+from app.web.addresses import at
 from app.web.deps import Services, ServicesHere
 from app.web.filters import plural
 from app.web.render import Page, json_response, render
@@ -77,7 +78,7 @@ async def status_page(request: Request, services: ServicesHere) -> Response:
     judgement = judged(status)
     page = StatusPage(
         title="Status",
-        json_url="/status.json",
+        json_url=at("/status.json"),
         judgement=judgement,
         icon=ICONS[judgement.sign],
         word=WORDS[judgement.sign],
@@ -111,7 +112,9 @@ def judged(status: Status) -> Judgement:
     if weak:
         lines.append(f"The sandbox that opens uploads lacks {', '.join(weak)} on this system.")
     if not any(one.queue == "gpu" for one in status.workers):
-        lines.append("No worker has a GPU: large networks are measured on the CPU, slower.")
+        lines.append(
+            "No GPU worker is alive: large networks and tensors are measured on the CPU, slower."
+        )
     alive = sum(one.queue == "cpu" for one in status.workers)
     if not alive:
         headline = "No worker is alive: what is sent waits."

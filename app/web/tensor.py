@@ -168,6 +168,8 @@ def _identity(report: TensorReport) -> tuple[Fact, ...]:
     if report.structure is not None:
         detail = report.structure.detail or report.structure.kind
         facts.append(Fact(name="structure", value=detail))
+    if report.computed is not None:
+        facts.append(Fact(name="computed", value=visible(report.computed)))
     sign = SIGN_ICONS[report.sign]
     facts.append(Fact(name="status", value=f"{sign} {report.status.replace('_', ' ')}"))
     return tuple(facts)

@@ -26,7 +26,7 @@ UNKNOWN: Final = "unknown"  # no address of this service: whatever it was is not
 
 
 class Traced:
-    """ASGI middleware, the outermost: takes a proxy's X-Request-ID or draws one, and logs."""
+    """ASGI middleware: takes a proxy's X-Request-ID or draws one, and logs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

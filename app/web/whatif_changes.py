@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
 
 from app.architecture.planning import Planned
@@ -28,6 +29,7 @@ MOST_CHANGES: Final = 40  # lines of the table
 LONGEST: Final = 60
 SAME: Final = 1e-9  # of two numbers, relative
 NOT_THERE: Final = "not there"
+KEPT: Final = 1024  # laws whose words are kept
 
 Own = Mapping[str, WeightMoments]  # of the file's own values, by the parameter's name
 
@@ -97,22 +99,23 @@ def _class(node: Node) -> str:
 
 def _parameters(before: Planned, after: Planned, own: Own) -> list[Change]:
     """A line for all parameters of one class, shape and role that are drawn alike."""
-    old, new = _Drawn(before, own), _Drawn(after, own)
+    old, new, named = _Drawn(before, own), _Drawn(after, own), cache(_named)
     known = {one.name for one in before.graph.parameters}
     added = [one for one in after.graph.parameters if one.name not in known]
     groups: dict[tuple[str, ...], list[tuple[Draw, Draw]]] = {}
     for one in (*before.graph.parameters, *added):
         if one.learned:
             pair = old.of(one.name), new.of(one.name)
-            key = (_name(one), _part(one), pair[0].text, pair[1].text)
+            name = named(one.facts.kind, one.facts.module.rpartition(".")[2], one.shape)
+            key = (name, _part(one), pair[0].text, pair[1].text)
             groups.setdefault(key, []).append(pair)
     return [_line(key, pairs) for key, pairs in groups.items()]
 
 
-def _name(one: Parameter) -> str:
-    kind = layer_kind(one.facts.kind)
-    shown = kind if kind != "unknown" else one.facts.module.rpartition(".")[2] or "parameter"
-    return f"{shortened(shown, LONGEST)} {filters.shape(one.shape)}"
+def _named(kind: str, module: str, shape: tuple[int, ...]) -> str:
+    known = layer_kind(kind)
+    shown = known if known != "unknown" else module or "parameter"
+    return f"{shortened(shown, LONGEST)} {filters.shape(shape)}"
 
 
 def _part(one: Parameter) -> str:
@@ -183,6 +186,7 @@ class _Drawn:
         return Draw(text="", std=laws.factors.get(name, 1.0) * spread)
 
 
+@lru_cache(maxsize=KEPT)
 def _of_law(law: Distribution) -> Draw:
     if isinstance(law, Constant):
         return Draw(text=f"all {plain(law.value)}", std=0.0)

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from app.architecture.branches import branches
 from app.architecture.expecting import Expectations, Expected, Setting, is_quick, kept_in
 from app.architecture.planning import planned
 from app.charts.propagation import SignalPlot
@@ -15,17 +16,21 @@ from app.charts.propagation_marks import Mark
 from app.charts.style import Family
 from app.charts.whatif import comparison_plots, looks, plan_family
 from app.core.graph import Graph
+from app.core.kept import Kept
 from app.core.meanfield.drawn import drawn_moments
 from app.core.meanfield.predict import Prediction
 from app.core.meanfield.step import NoRule, WeightMoments
 from app.core.plans import PLAN, Plan
-from app.web.whatif_controls import Anatomy
+from app.core.propagation import Series
+from app.web.whatif_controls import Anatomy, anatomy
 from app.web.whatif_series import Side, laid_over, predicted_series
 from app.web.whatif_subjects import Subject
 from app.web.whatif_words import before_name
 
 BEFORE: Final = "Before"
 AFTER: Final = "After"
+MOST_SERIES: Final = 8  # in memory: a plan is asked for by its page, its charts and its tables
+MOST_NETWORKS: Final = 16  # of which it is kept what every plan is asked with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +53,45 @@ class Theory:
     graph: Graph
     anatomy: Anatomy
     stream: tuple[str, ...]  # names of the sums along its residual stream; none without one
+    quick: bool  # whether theory answers within about a second
     expectations: Expectations
 
-    @property
-    def quick(self) -> bool:
-        """Whether theory answers within about a second."""
-        return is_quick(self.graph)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What every plan for one network is asked with, as in `Theory`."""
+
+    anatomy: Anatomy
+    stream: tuple[str, ...]
+    quick: bool
+
+
+_KNOWN: Final[Kept[Graph, _Known]] = Kept(MOST_NETWORKS)
+_SERIES: Final[Kept[Expected, Series]] = Kept(MOST_SERIES)
+
+
+def theory_of(subject: Subject, expectations: Expectations) -> Theory | None:
+    """What answers for a page; None where its network is not known, or cannot run."""
+    network = subject.network
+    if not isinstance(network, Graph):
+        return None
+    known = _KNOWN.of(network, lambda: _known(network))
+    return Theory(
+        graph=network,
+        anatomy=known.anatomy,
+        stream=known.stream,
+        quick=known.quick,
+        expectations=expectations,
+    )
+
+
+def _known(network: Graph) -> _Known:
+    joins = branches(network)
+    return _Known(
+        anatomy=anatomy(network, branches=sum(bool(one.ends) for one in joins)),
+        stream=tuple(one.add for one in joins),
+        quick=is_quick(network),
+    )
 
 
 def compared(subject: Subject, theory: Theory, *, whole: bool = False) -> Compared:
@@ -87,13 +125,18 @@ def _side(
     scheme = PLAN if which == AFTER else subject.before
     found = _expected(subject, theory, plan, scheme=scheme)
     told = "" if which == AFTER else f" ({before_name(subject.before)})"
-    series = predicted_series(
-        found.planned.graph,
-        found.prediction,
-        scheme=scheme,
-        name=f"{which}{told}",
-        weights=_moments(found, subject.own),
-        kept=kept,
+    name = f"{which}{told}"
+    series = _SERIES.of(
+        found,
+        lambda: predicted_series(
+            found.planned.graph,
+            found.prediction,
+            scheme=scheme,
+            name=name,
+            weights=_moments(found, subject.own),
+            kept=kept,
+        ),
+        which=(scheme, name, kept),
     )
     measured = subject.measured.get(scheme)
     return Side(predicted=series, measured=measured, stops=found.prediction.stops), found

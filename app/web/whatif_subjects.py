@@ -18,6 +18,7 @@ from app.core.propagation import CHECKPOINT, Order, PropagationReport, Series
 from app.core.recipes import DEFAULT
 from app.store import documents
 from app.store.facts import Propagation
+from app.web.addresses import at
 from app.web.deps import Services
 from app.web.networks import network_of
 from app.web.propagation_subjects import HOLDING_WEIGHTS
@@ -47,7 +48,7 @@ class Subject:
     @property
     def address(self) -> str:
         """The page's own."""
-        return f"/m/{self.id}/compare"
+        return at(f"/m/{self.id}/compare")
 
 
 async def subject_of(request: Request, run_id: str, services: Services) -> Subject:

@@ -8,14 +8,13 @@ from typing import Final
 from markupsafe import Markup
 
 from app.architecture import advice
-from app.architecture.branches import branches
-from app.architecture.expecting import Expectations
 from app.charts.names import shortened, visible
 from app.charts.style import Family
-from app.core.graph import Graph, Inventory
+from app.core.graph import Inventory
 from app.core.plans import Plan
 from app.core.propagation import CHECKPOINT
 from app.web import filters
+from app.web.addresses import at
 from app.web.progress import NO_WORKER
 from app.web.propagation_contexts import Card, Going, Remark
 from app.web.propagation_views import (
@@ -29,7 +28,7 @@ from app.web.propagation_words import card_facts, sign_of
 from app.web.whatif_changes import changes, outcomes
 from app.web.whatif_comparison import Compared, Theory, compared, predicted
 from app.web.whatif_contexts import PlanForm, Shown, SuggestionLink, Suggestions, WhatIfPage
-from app.web.whatif_controls import OWN_NAME, Anatomy, anatomy, base_name, plan_form
+from app.web.whatif_controls import OWN_NAME, Anatomy, base_name, plan_form
 from app.web.whatif_drawings import chart_views, mark_views
 from app.web.whatif_series import Side
 from app.web.whatif_subjects import Subject
@@ -83,20 +82,6 @@ def whatif_page(subject: Subject, theory: Theory | None, *, suggesting: bool = F
         problem=measurement_problem(subject.measurement) if theory is None else None,
         missing=UNREAD if subject.network is None else "",
         measure_url=subject.address + query,
-    )
-
-
-def theory_of(subject: Subject, expectations: Expectations) -> Theory | None:
-    """What answers for a page; None where its network is not known, or cannot run."""
-    if not isinstance(subject.network, Graph):
-        return None
-    joins = branches(subject.network)
-    found = anatomy(subject.network, branches=sum(bool(one.ends) for one in joins))
-    return Theory(
-        graph=subject.network,
-        anatomy=found,
-        stream=tuple(one.add for one in joins),
-        expectations=expectations,
     )
 
 
@@ -154,7 +139,7 @@ def shown(subject: Subject, theory: Theory, *, suggesting: bool = False) -> Show
         base_name=base_name(subject.wish.plan),
         json_url=f"{subject.address}.json{query}",
         csv_url=f"{subject.address}.csv{query}",
-        code_url=f"/m/{subject.id}/code{query}",
+        code_url=at(f"/m/{subject.id}/code{query}"),
     )
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from app.charts import lines
 from app.charts.style import VARIABLES
 from app.errors import NotFound
+from app.web.addresses import at
 from app.web.contexts import Choice, Fact, LegendEntry
 from app.web.explanations import TOPICS, topic_of
 from app.web.laws import Derivation
@@ -92,26 +93,26 @@ def why(request: Request, topic: str, numbers: NumbersHere) -> Response:
     """One question that people ask about initialisation, answered in the reader's numbers."""
     found = topic_of(topic)
     if found.id != topic:
-        query = request.url.query
-        return RedirectResponse(f"/why/{found.id}{'?' if query else ''}{query}", status_code=308)
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(at(f"/why/{found.id}{query}"), status_code=308)
     return render(request, "why.html", _page(found, found.explain(numbers), numbers))
 
 
 @router.get("/why")
 def why_first() -> Response:
     """The question that is asked most."""
-    return RedirectResponse(f"/why/{TOPICS[0].id}", status_code=307)
+    return RedirectResponse(at(f"/why/{TOPICS[0].id}"), status_code=307)
 
 
 def _page(topic: Topic, told: Explanation, numbers: Numbers) -> WhyPage:
     query = numbers.query
     return WhyPage(
         title=topic.question,
-        json_url=f"/why/{topic.id}.json{query}",
+        json_url=at(f"/why/{topic.id}.json{query}"),
         topics=tuple(
             Choice(
                 label=other.title,
-                href=f"/why/{other.id}{query}",
+                href=at(f"/why/{other.id}{query}"),
                 current=other is topic,
                 value=other.id,
             )
@@ -147,5 +148,5 @@ def _figure(topic: Topic, told: Explanation, query: str) -> WhyFigure | None:
             for line in plot.lines
         ),
         sentence=plot.sentence,
-        svg_url=f"/why/{topic.id}.svg{query}",
+        svg_url=at(f"/why/{topic.id}.svg{query}"),
     )

@@ -13,6 +13,7 @@ from app.core.layers import LINEAR
 from app.core.report import Finding, Sign
 from app.core.schemes import BY_ID
 from app.web import filters
+from app.web.addresses import at
 from app.web.contexts import Fact, FindingLine, Verdict
 
 Certificate: TypeAlias = Mapping[str, str | int | float | None]
@@ -37,7 +38,7 @@ def layer_kind(kind: str) -> str:
 
 def tensor_url(run: str, index: int) -> str:
     """The address of one tensor's page: by index, as names are hostile and may repeat."""
-    return f"/m/{run}/t/{index}"
+    return at(f"/m/{run}/t/{index}")
 
 
 def finding_lines(run: str, findings: Sequence[Finding]) -> tuple[FindingLine, ...]:
@@ -52,7 +53,7 @@ def _line(run: str, place: int, finding: Finding) -> FindingLine:
     if len(finding.indices) == 1:
         link = tensor_url(run, finding.indices[0])
     elif finding.indices:
-        link = f"/m/{run}?finding={place}#tensors"
+        link = at(f"/m/{run}?finding={place}#tensors")
     return FindingLine(
         level=finding.level,
         link=link,

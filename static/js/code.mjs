@@ -7,7 +7,6 @@ const PAUSE_MS = 350; // after the last key
 /** The address with the text in it, or without where it is too long. */
 export function addressOf(href, code, longest) {
   const url = new URL(href);
-  url.pathname = "/code";
   if (code && code.length <= longest) url.searchParams.set("code", code);
   else url.searchParams.delete("code");
   return url.href;
@@ -31,6 +30,7 @@ function listenToCopy(button) {
 class Reader {
   constructor(form) {
     this.form = form;
+    this.address = form.getAttribute("action");
     this.field = form.querySelector("textarea");
     this.place = document.querySelector("[data-reading]");
     this.live = form.querySelector("[data-live]");
@@ -61,9 +61,10 @@ class Reader {
     const code = this.field.value;
     this.asked?.abort();
     this.asked = new AbortController();
-    history.replaceState(history.state, "", addressOf(location.href, code, this.longest));
+    const here = new URL(this.address + location.search, location.href);
+    history.replaceState(history.state, "", addressOf(here, code, this.longest));
     try {
-      const answer = await fetch("/code/reading", {
+      const answer = await fetch(`${this.address}/reading`, {
         method: "POST",
         body: new URLSearchParams({ code }),
         signal: this.asked.signal,

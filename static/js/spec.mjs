@@ -7,7 +7,6 @@ const PAUSE_MS = 250; // after the last key
 /** The address with the text in it, or without where it is too long. */
 export function addressOf(href, net, longest) {
   const url = new URL(href);
-  url.pathname = "/spec";
   if (net && net.length <= longest) url.searchParams.set("net", net);
   else url.searchParams.delete("net");
   return url.href;
@@ -16,6 +15,7 @@ export function addressOf(href, net, longest) {
 class Editor {
   constructor(form) {
     this.form = form;
+    this.address = form.getAttribute("action");
     this.field = form.querySelector("textarea");
     this.place = document.querySelector("[data-echo]");
     this.live = form.querySelector("[data-live]");
@@ -47,9 +47,10 @@ class Editor {
     const net = this.field.value;
     this.asked?.abort();
     this.asked = new AbortController();
-    if (!this.brief) history.replaceState(history.state, "", addressOf(location.href, net, this.longest));
+    const here = new URL(this.address + location.search, location.href);
+    if (!this.brief) history.replaceState(history.state, "", addressOf(here, net, this.longest));
     try {
-      const answer = await fetch("/spec/echo", {
+      const answer = await fetch(`${this.address}/echo`, {
         method: "POST",
         body: new URLSearchParams({ net }),
         signal: this.asked.signal,

@@ -125,7 +125,7 @@ class Transfer {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       this.request = request;
-      request.open("POST", `/upload?name=${encodeURIComponent(this.file.name)}`);
+      request.open("POST", `${this.page.address}?name=${encodeURIComponent(this.file.name)}`);
       request.setRequestHeader("Accept", "application/json");
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.upload.onprogress = (event) => this.progress(event.loaded);
@@ -180,6 +180,7 @@ class UploadPage {
   constructor(document) {
     this.document = document;
     this.zone = document.querySelector("[data-drop]");
+    this.address = this.zone.getAttribute("action");
     this.input = this.zone.querySelector("input[type=file]");
     this.list = document.querySelector("[data-transfers]");
     this.template = document.querySelector("template[data-transfer]");

@@ -1,9 +1,10 @@
-"""Runs a graph operation by operation with torch's own operators, on any device."""
+"""Graphs of texts, and their run operation by operation with torch's own operators."""
 
 from __future__ import annotations
 
 import torch
 
+from app.architecture.understanding import understand
 from app.core import graph as forms
 
 
@@ -35,3 +36,10 @@ def resolved(argument, values):
     if isinstance(argument, forms.NonFinite):
         return float(argument.number)
     return argument
+
+
+def graph(text: str) -> forms.Graph:
+    """The network that a text says."""
+    found = understand(text)
+    assert isinstance(found, forms.Graph)
+    return found

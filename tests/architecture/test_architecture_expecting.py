@@ -100,6 +100,26 @@ def test_a_perceptron_of_200_layers_is_quick():
     assert is_quick(deep)
 
 
+def test_a_transformer_of_24_blocks_is_quick_however_long_its_text():
+    block = """
+        - residual: [LayerNorm(64), "MultiheadAttention(64, 4, batch_first=True, causal=True)"]
+        - residual: [LayerNorm(64), "Linear(64, 256)", GELU(), "Linear(256, 64)"]"""
+    text = "input: [{}, 64]\nlayers:\n  - repeat:\n      times: 24\n      of:" + block + "\n"
+    assert is_quick(understand(text.format(256)))
+    assert is_quick(understand(text.format(2048)))
+
+
+def test_a_recurrent_layers_effort_grows_with_its_steps_layers_and_directions():
+    def effort_of(steps, layers, *, both):
+        text = f"LSTM(8, 8, {layers}, batch_first=True, bidirectional={both})"
+        return effort(understand(f"input: [{steps}, 8]\n{text}\n"))
+
+    single = effort_of(16, 1, both=False)
+    for more in (effort_of(64, 1, both=False), effort_of(16, 4, both=False)):
+        assert more > 3 * single  # of four times the steps, beside what any operation takes
+    assert effort_of(16, 1, both=True) > 1.5 * single
+
+
 def test_the_effort_of_a_network_grows_with_its_layers_and_its_image():
     def convolved(size, layers):
         body = "\n".join(["Conv2d(3, 3, 3, padding=1)"] * layers)

@@ -97,14 +97,14 @@ def same_input(found: Graph, activation: nn.Module) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in INTERCHANGEABLE if kind != "RReLU"])
 @pytest.mark.parametrize("before", ["ReLU()", "Softsign()", "PReLU(6)", "Hardtanh()"])
 def test_a_replaced_activation_is_torchs(kind, before):
-    found = with_activation(graph(f"Linear(4, 6)\n{before}\nLinear(6, 2)"), kind)
+    found = with_activation(graph(f"Linear(4, 6)\n{before}\nLinear(6, 2)"), kind).graph
     same_input(found, getattr(nn, kind)())
     assert {node.op for node in found.nodes} <= set(OPERATORS)
 
 
 def test_every_activation_is_replaced_and_nothing_else():
     text = "TransformerEncoderLayer(8, 2, 16, activation='gelu')\nGLU()\nMish()\nSoftmax(dim=-1)"
-    before, after = graph(text), with_activation(graph(text), "Tanh")
+    before, after = graph(text), with_activation(graph(text), "Tanh").graph
     changed = [
         (old.op, new.op)
         for old, new in zip(before.nodes, after.nodes, strict=True)
@@ -117,13 +117,13 @@ def test_every_activation_is_replaced_and_nothing_else():
 
 
 def test_names_of_operations_stay():
-    after = with_activation(graph(), "Softsign")
+    after = with_activation(graph(), "Softsign").graph
     assert {node.name for node in graph().nodes} <= {node.name for node in after.nodes}
     assert len({node.name for node in after.nodes}) == len(after.nodes)
 
 
 def test_a_slope_that_nothing_uses_any_more_is_gone():
-    after = with_activation(graph("Linear(4, 6)\nPReLU()\nLinear(6, 2)"), "ReLU")
+    after = with_activation(graph("Linear(4, 6)\nPReLU()\nLinear(6, 2)"), "ReLU").graph
     assert "1.weight" not in {p.name for p in after.parameters}
 
 

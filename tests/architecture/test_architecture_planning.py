@@ -1,14 +1,12 @@
 """Networks under a plan: laws, changed activations and norms, scaled branches, notes."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
 from app.architecture.planning import planned
 from app.architecture.understanding import understand
 from app.core.distributions import Constant, Normal, Orthogonal, Uniform
-from app.core.graph import DType
 from app.core.plans import Choice, Plan, plan_of
 from app.core.recipes import recipe
 from tests.hand_graphs import graph, node, parameter, real, v
@@ -232,58 +230,6 @@ def test_a_norm_over_a_whole_image_becomes_one_over_its_channels():
     own = planned(network, Plan(normalisation="BatchNorm")).graph.parameters
     assert {one.shape for one in own} == {(4,)}
     assert own[0].value != weight.value  # no file's values have its new shape
-
-
-def written_norm(*, leak: bool = False):
-    """An RMS norm in six operations, as exported models have it, between two sums."""
-    weight = parameter("n.weight", 4, role="norm_weight", kind="LlamaRMSNorm", fan_in=None)
-    told = {"module": "n", "kind": "LlamaRMSNorm"}
-    steps = [
-        node("n0", "to.dtype", 2, 3, 4, self=v("x"), dtype=DType(dtype="float32")),
-        node("n1", "pow.Tensor_Scalar", 2, 3, 4, self=v("n0"), exponent=2),
-        node("n2", "mean.dim", 2, 3, 1, self=v("n1"), dim=(-1,), keepdim=True),
-        node("n3", "add.Tensor", 2, 3, 1, self=v("n2"), other=1e-6),
-        node("n4", "rsqrt.default", 2, 3, 1, self=v("n3")),
-        node("n5", "mul.Tensor", 2, 3, 4, self=v("n0"), other=v("n4")),
-        node("n6", "mul.Tensor", 2, 3, 4, self=v(weight.value), other=v("n5")),
-    ]
-    after = node("y", "add.Tensor", 2, 3, 4, self=v("n6"), other=v("n5" if leak else "n0"))
-    nodes = [*(replace(one, **told) for one in steps), after]
-    return graph(nodes, [weight], inputs=[real(2, 3, 4)])
-
-
-@pytest.mark.parametrize(
-    ("kind", "ops"),
-    [
-        ("none", ["clone"]),
-        ("LayerNorm", ["layer_norm"]),
-        ("BatchNorm", ["permute", "batch_norm", "permute"]),
-    ],
-)
-def test_a_norm_that_is_written_as_arithmetic_is_replaced_as_one(kind, ops):
-    found = planned(written_norm(), Plan(normalisation=kind)).graph.nodes
-    assert [one.op.split(".")[1] for one in found] == ["to", *ops, "add"]
-    assert found[len(ops)].name == "n6"
-
-
-def test_a_written_norm_whose_steps_are_used_elsewhere_stays():
-    found = planned(written_norm(leak=True), Plan(normalisation="none"))
-    assert found.graph == written_norm(leak=True)
-    assert any("no normalisation to remove" in note for note in found.notes)
-
-
-def test_an_activation_that_is_written_as_arithmetic_is_replaced_as_one():
-    told = {"module": "act", "kind": "NewGELUActivation"}
-    steps = [
-        node("a1", "pow.Tensor_Scalar", 2, 4, self=v("x"), exponent=3.0),
-        node("a2", "mul.Tensor", 2, 4, self=v("a1"), other=0.044715),
-        node("a3", "add.Tensor", 2, 4, self=v("x"), other=v("a2")),
-        node("a4", "tanh.default", 2, 4, self=v("a3")),
-        node("a5", "mul.Tensor", 2, 4, self=v("x"), other=v("a4")),
-    ]
-    network = graph([replace(one, **told) for one in steps], inputs=[real(2, 4)])
-    (found,) = planned(network, Plan(activation="SiLU")).graph.nodes
-    assert (found.name, found.op, found.arguments) == ("a5", "aten.silu.default", {"self": v("x")})
 
 
 def test_the_notes_count_what_no_choice_sets():

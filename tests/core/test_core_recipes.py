@@ -6,7 +6,7 @@ import pytest
 
 from app.core.catalogue import CATALOGUE
 from app.core.distributions import Constant, Normal, Orthogonal, Uniform
-from app.core.recipes import recipe
+from app.core.recipes import Recipes, recipe
 from app.errors import Invalid
 from tests.hand_graphs import graph, mlp, node, parameter, real, v
 
@@ -120,3 +120,14 @@ def test_every_scheme_of_the_catalogue_gives_every_parameter_a_law(scheme):
     ]
     found = recipe(network(*own), scheme)
     assert found.laws.keys() | found.packed.keys() == {p.name for p in own}
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_recipes_one_after_another_are_those_of_a_fresh_start(chosen):
+    network = mlp(3, 64)
+    names = [one.name for one in network.parameters]
+    known = Recipes(network.parameters)
+    for scheme in (KAIMING, "torch_default", "lsuv", KAIMING):
+        for only in (names[:1], names, None, names[2:]):
+            fresh = recipe(network, scheme, only=only, chosen=chosen)
+            assert known.of(scheme, only=only, chosen=chosen) == fresh

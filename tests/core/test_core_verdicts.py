@@ -351,3 +351,18 @@ def test_a_report_tells_the_numbers_of_the_model_that_its_schemes_need():
         BY_ID[report.schemes[0]], fan_in=64, fan_out=64, site=site(set(), report.place)
     )
     assert steps[-1].value == pytest.approx(0.02 / 8**0.5, rel=1e-12)
+
+
+def test_where_large_tensors_were_computed_is_told_once_with_their_number():
+    model = mlp(2, 16)
+    plain = concluded(model)
+    assert plain.summary.computed == ()
+    reports = [replace(one, computed="counted on cuda:0") for one in plain.reports[:2]]
+    source = bare_state_dict(model)
+    both = conclude(
+        source=SOURCE,
+        checkpoint=source.checkpoint,
+        reports=(*reports, *plain.reports[2:]),
+        alpha=plain.summary.alpha,
+    )
+    assert both.summary.computed == ("2 large tensors: counted on cuda:0.",)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 
 from app.architecture.understanding import understand
-from app.core.meanfield.axes import Factor
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.normalised import recounted
 from app.core.meanfield.predict import predict
-from app.core.meanfield.signal import Signal
 from app.core.meanfield.step import WeightMoments
 
 NO_EPS = 1e-4  # relative: what 1e-5 beside a variance of 1 leaves
@@ -74,27 +67,3 @@ def test_weights_before_batch_norm_are_small_where_their_gradient_is_large():
     text = "Linear(9, 9, bias=False)\nLinear(9, 512, bias=False)\nBatchNorm1d(512)"
     found = theory(text, batch=10**6)
     assert found[0].grad_rms ** 2 == pytest.approx(512 / 9, rel=NO_EPS)
-
-
-def batch_normed(counted):
-    return Signal(
-        axes=((Factor("batch", 32),), (Factor("channel", 8),)),
-        grid=(),
-        mean=np.zeros(1),
-        within=np.ones((1, 1)),
-        across=np.zeros((1, 1)),
-        counted=counted,
-    )
-
-
-def test_batch_norm_before_relu_takes_less_than_two_of_its_numbers():
-    """Of a gradient that sums to 0 before relu: 1 − 1/2 of the mean, and along the signal
-    (1/2 − 1/(2π))/(1/2).
-    """
-    found = recounted("x", batch_normed(32.0), nonlinearity("ReLU"))
-    lost = 1 / 2 + 1 - 1 / math.pi
-    assert found == {"x": pytest.approx((1 - lost / 32) / (1 - 1 / 32), rel=1e-9)}
-
-
-def test_without_a_norm_over_the_batch_nothing_is_taken():
-    assert recounted("x", batch_normed(math.inf), nonlinearity("ReLU")) == {}

@@ -91,3 +91,12 @@ def test_a_stationary_covariance_survives_a_sample():
     sampled = Span(whole=whole, sample=sampling(whole, axes=2))
     kept = over_axes(full, [moved(Span(whole=whole), sampled)])
     assert over_axes(kept, [moved(sampled, Span(whole=whole))]) == pytest.approx(full, abs=1e-12)
+
+
+def test_taps_at_a_border_see_a_part_of_the_outputs():
+    """Of three taps over two places the middle one sees both and two see one."""
+    assert Slide(kernel=3, padding=1).share(2, 2) == pytest.approx((1 + 1 / 4 + 1 / 4) / 2)
+
+
+def test_taps_that_step_by_two_see_every_other_output():
+    assert Slide(kernel=2, stride=2, transposed=True).share(8, 4) == pytest.approx(1 / 2)

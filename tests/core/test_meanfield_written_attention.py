@@ -65,8 +65,24 @@ def masked(net, q, k, v):
     return F.scaled_dot_product_attention(q, k, v, attn_mask=~net.hidden)
 
 
+def written_with_dropout(net, q, k, v):
+    weights = torch.softmax(q @ k.transpose(-2, -1) / (WIDTH // HEADS) ** 0.5, -1)
+    return F.dropout(weights, 0.25) @ v
+
+
+def fused_with_dropout(net, q, k, v):
+    return F.scaled_dot_product_attention(q, k, v, dropout_p=0.25)
+
+
 @pytest.mark.parametrize(
-    ("one", "other"), [(written, fused), (filled, causal), (added, causal), (masked, causal)]
+    ("one", "other"),
+    [
+        (written, fused),
+        (filled, causal),
+        (added, causal),
+        (masked, causal),
+        (written_with_dropout, fused_with_dropout),
+    ],
 )
 def test_attention_in_other_words_is_the_same_attention(one, other):
     each, fused_one = (theory_of(attend) for attend in (one, other))
@@ -79,6 +95,14 @@ def test_the_weights_sum_to_one():
     found = theory_of(written)
     (weights,) = [one for name, one in found.nodes.items() if "softmax" in name]
     assert weights.mean == pytest.approx(1 / TOKENS, rel=1e-12)
+
+
+def test_dropout_of_logits_stops_theory():
+    def attend(net, q, k, v):
+        return F.dropout(q @ k.transpose(-2, -1), 0.25).softmax(-1) @ v
+
+    found = exported_theory(lambda: Attention(attend), torch.randn(2, TOKENS, WIDTH))
+    assert [stop.reason for stop in found.stops] == ["dropout of logits"]
 
 
 def test_hidden_logits_are_given_no_moments():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from app.store.backup import Copied
 
 __all__ = ["postgresql"]
 
-LAYERS = 40
+LAYERS = 20
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 @pytest.fixture
@@ -30,22 +33,24 @@ def database(postgresql):
 
 
 async def busy(service, checkpoint):
-    """A service with one report, and a run in the middle of its analysis."""
+    """A service with one report, a run in the middle of its analysis, and a job that waits."""
     service.start()
     done = await service.finished(await service.submit(checkpoint(), "done.safetensors"))
     running = await service.submit(checkpoint(LAYERS, 128), "running.safetensors")
     await service.until(running, lambda now: 0 < now.done < LAYERS)
+    await service.submitter.seek(done.id, full=False)  # waits for the other run's parts
     return done, running
 
 
-async def finds_both(settings, done, running):
-    """Nothing, where the report is there and the other run goes on to its end."""
+async def finds_all(settings, done, running):
+    """Nothing, where the report is there, the run goes on to its end, and what waited is done."""
     second = Service(settings)
     try:
         assert (await second.runs.overview(done.id)).summary.tensors == 3
         second.start()
         ended = await second.finished(await second.runs.run(running.id))
         assert (ended.state, ended.tensors) == ("done", LAYERS)
+        await second.eventually("SELECT state FROM seeds", ("done",))
     finally:
         await second.close()
 
@@ -61,30 +66,39 @@ def test_a_backup_under_way_holds_the_reports_and_lets_the_jobs_go_on(
         service.kill_all()
         elsewhere = service.settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
         assert backup.restore(elsewhere, tmp_path / "backup") == copied
-        await finds_both(elsewhere, done, running)
+        await finds_all(elsewhere, done, running)
 
     with_service(body)
+
+
+def documented(heading: str) -> list[str]:
+    """The blocks of commands below a heading of the operators' book."""
+    _, _, after = OPERATIONS.read_text().partition(f"### {heading}\n")
+    text = re.split(r"(?m)^#+ ", after)[0]
+    return re.findall(r"(?m)(?:^    .+\n)+", text)
+
+
+def run(commands: str, backup_folder: Path, data_folder: Path, url: str = "") -> None:
+    """What an operator does who types them."""
+    here = commands.replace("/backup/2026-11-22", str(backup_folder))
+    path = f"{binaries()}:{os.environ['PATH']}"
+    told = {"DATABASE": url, "INITSCOPE_DATA_DIR": str(data_folder), "PATH": path}
+    subprocess.run(["sh", "-eu", "-c", here], check=True, env=os.environ | told)
 
 
 def test_the_documented_commands_for_postgresql_do_the_same(
     with_service, checkpoint, database, postgresql, tmp_path
 ):
-    def run(command: str, *arguments: str) -> None:
-        subprocess.run([binaries() / command, *arguments], check=True)
-
     async def body(service):
         done, running = await busy(service, checkpoint)
-        folder, other = tmp_path / "backup", tmp_path / "elsewhere"
-        blobs = service.settings.data_dir / "blobs"
-        shutil.copytree(blobs, folder / "blobs", copy_function=os.link)
-        run("pg_dump", "--format=custom", f"--file={folder / 'initscope.dump'}", database)
+        take, bring_back, *_ = documented("PostgreSQL")
+        run(take, tmp_path / "backup", service.settings.data_dir, database)
         await service.submitter.cancel(running.id)
         service.kill_all()
-        shutil.copytree(folder / "blobs", other / "blobs")
-        restored = postgresql.fresh()
-        run("pg_restore", f"--dbname={restored}", "--no-owner", str(folder / "initscope.dump"))
+        other, restored = tmp_path / "elsewhere", postgresql.fresh()
+        run(bring_back, tmp_path / "backup", other, restored)
         changed = {"data_dir": other, "database_url": restored, "machine": "other"}
-        await finds_both(service.settings.model_copy(update=changed), done, running)
+        await finds_all(service.settings.model_copy(update=changed), done, running)
         postgresql.drop(restored)
 
     with_service(body, database_url=database)
@@ -161,3 +175,14 @@ def test_a_copy_is_whole_sqlite(stored, tmp_path):
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     engine.dispose()
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3's own program is not here")
+def test_the_documented_commands_for_sqlite_write_what_restore_reads(stored, tmp_path):
+    file, settings = stored
+    _, by_hand = documented("The embedded default (SQLite)")
+    run(by_hand, tmp_path / "kept", settings.data_dir)
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    copied = backup.restore(elsewhere, tmp_path / "kept")
+    assert (copied.files, copied.missing) == (1, 0)
+    assert list((elsewhere.data_dir / "blobs").glob(f"*/{file}*"))

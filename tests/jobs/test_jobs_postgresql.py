@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 from postgresql_server import postgresql
+from working_service import ROOT
 
 from app.jobs.submit import Submitter
 
 __all__ = ["postgresql"]
+
+MAIN = "import sys; from app.cli import main; sys.exit(main())"
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 @pytest.fixture
@@ -59,3 +65,20 @@ def test_two_replicas_that_take_the_same_upload_make_one_run(with_service, check
         await other.close()
 
     with_service(body, database_url=database)
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0", "--workers", "0"], ["worker"]])
+def test_a_start_without_the_database_says_so_in_one_line(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("INITSCOPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("INITSCOPE_DATABASE_URL", NOWHERE)
+    monkeypatch.setenv("INITSCOPE_LOG", "text")
+    ended = subprocess.run(
+        [sys.executable, "-c", MAIN, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert ended.stderr.count("\n") == 1
+    assert "database does not answer" in ended.stderr

@@ -16,7 +16,7 @@ from app.core.graph import Graph, Inventory
 from app.core.plans import Choice, Plan
 from app.core.propagation import Order, PropagationReport
 from app.errors import NoGpuWorker
-from app.jobs.networks import NO_GPU
+from app.jobs.devices import NO_GPU
 from app.store.facts import Propagation
 from app.store.propagations import Asked, OwnMoments
 from tests.corpus import onnx_files

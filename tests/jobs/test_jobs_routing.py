@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from app.architecture.understanding import understand
+from app.core.checkpoint import StoredTensor
 from app.core.plans import Plan
 from app.core.propagation import Order
-from app.jobs.routing import misses_gpu, multiply_adds, queue_of, series_of
+from app.jobs.parcels import Portion
+from app.jobs.routing import holds_large, misses_gpu, multiply_adds, queue_of, series_of
 
 ONE = Order(schemes=("torch_default",), seeds=1, batch=2)
 
@@ -80,3 +82,31 @@ def test_a_plan_is_the_last_series_and_work_of_its_own():
     assert series_of(planned) == ("torch_default", "plan")
     text = "input: [32]\nlayers: [Linear(32, 8)]"
     assert work(text, planned) == 2 * work(text, plain)
+
+
+def portion(*sizes: int, stride: int = 8) -> Portion:
+    tensors = tuple(
+        StoredTensor(
+            index=index,
+            name="",
+            group="",
+            dtype="bfloat16",
+            shape=(size, 8),
+            strides=(stride, 1),
+            offset=0,
+        )
+        for index, size in enumerate(sizes)
+    )
+    return Portion(tensors=tensors, facts=(), alpha=0.001)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "large"), [((), False), ((3, 3), False), ((3, 4), True), ((9,), True)]
+)
+def test_a_part_is_for_a_gpu_worker_for_the_sake_of_one_large_tensor(sizes, large):
+    assert holds_large(portion(*sizes), least=4 * 8 * 2) is large
+
+
+def test_what_a_tensor_repeats_makes_it_no_larger():
+    assert holds_large(portion(10**9), least=8 * 2 + 1)
+    assert not holds_large(portion(10**9, stride=0), least=8 * 2 + 1)

@@ -124,3 +124,17 @@ def test_the_jobs_of_a_worker_that_left_are_free_at_once(tmp_path):
     slot.leave()
     with slots.buried_if_silent(tmp_path, "host-b-0", seconds=30) as dead:
         assert dead
+
+
+def test_what_a_full_disk_did_not_take_is_told_at_a_later_beat(tmp_path):
+    slot = slots.claim(tmp_path, "local")
+    kept, full = os.dup(slot._descriptor), os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, slot._descriptor)
+    slot.tell(device="cpu", missing_walls=[])
+    assert (tmp_path / "local-0").read_text() == ""
+    os.dup2(kept, slot._descriptor)
+    slot.beat()
+    assert [one.device for one in slots.signs(tmp_path, within_seconds=60)] == ["cpu"]
+    slot.release()
+    for descriptor in (kept, full):
+        os.close(descriptor)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ import sqlalchemy as sa
 from app.config import Settings
 from app.jobs import engine, slots
 from app.jobs.submit import Submitter
-from app.jobs.supervisor import environment
-from app.store import database
+from app.jobs.supervisor import Supervisor, environment
+from app.store import database, reserve
 from app.store.blobs import Blobs
 from app.store.facts import Propagation, Run
 from app.store.propagations import Propagations
@@ -31,6 +32,7 @@ from app.store.runs import Runs
 from app.store.seeds import Seeds
 
 ROOT = Path(__file__).parents[2]
+PAGE = os.sysconf("SC_PAGE_SIZE")
 PATIENCE_SECONDS = 120  # a deadline for a loaded machine, never a duration that is waited for
 
 
@@ -59,6 +61,17 @@ class Service:
                 start_new_session=True,
             )
             self.workers.append(worker)
+
+    @asynccontextmanager
+    async def kept(self, count: int) -> AsyncIterator[None]:
+        """Workers that are started again when they end, as the service does it."""
+        supervisor = Supervisor(self.settings.model_copy(update={"workers": count}))
+        with chdir(ROOT):
+            supervisor.start()
+            try:
+                yield
+            finally:
+                await supervisor.stop()
 
     def start_gpu_worker(self) -> None:
         """Start a worker of the gpu queue whose device is the CPU: the queue does not know."""
@@ -202,6 +215,54 @@ def with_service(tmp_path: Path) -> Callable[..., Any]:
         return asyncio.run(run(body, settings))
 
     return start
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk under the data folder."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Take all that is free but the reserve, also where a worker gives that up meanwhile."""
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            free = shutil.disk_usage(disk).free
+            if free < PAGE or not is_whole(disk / reserve.FILE):
+                return
+            try:
+                os.posix_fallocate(filler.fileno(), 0, free)
+            except OSError:
+                continue  # a worker took some of it first
+            return
+
+
+def is_whole(kept: Path) -> bool:
+    """Whether nothing of the reserve was given up."""
+    with suppress(FileNotFoundError):
+        return kept.stat().st_size == reserve.BYTES
+    return False
+
+
+async def to_its_middle(service: Service, content: bytes, disk: Path) -> Run:
+    """An analysis on a disk that is full from then on."""
+    run = await service.submit(content)
+    await service.until(run, lambda now: now.step == "measuring" and now.done > 2)
+    fill(disk)
+    return run
+
+
+async def ends_well(service: Service, run: Run) -> None:
+    """See that a run either says that the disk is full or found all it needed in the reserve."""
+    ended = await service.finished(run)
+    told = (ended.state, ended.error.code if ended.error else None)
+    assert told in {("failed", "disk_full"), ("done", None)}
 
 
 @pytest.fixture

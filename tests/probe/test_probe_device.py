@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from app.core.propagation import Order
-from app.errors import Invalid
-from app.probe.device import AGREEMENT, arithmetic, chosen, memory, text
+from app.errors import DeviceFailed, Invalid
+from app.probe.device import AGREEMENT, arithmetic, chosen, memory, text, using
+from app.probe.interpreter import cannot_run
 from app.probe.measure import measure
 from tests.hand_graphs import mlp
 
@@ -20,6 +21,35 @@ def test_the_cpu_is_always_there():
 def test_a_device_that_is_not_there_is_refused(asked):
     with pytest.raises(Invalid, match="device"):
         chosen(asked)
+
+
+def fails(error: Exception) -> None:
+    with using("cpu"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to"), "its memory is full"),
+        (torch.AcceleratorError("CUDA error: an illegal\nCompile"), "CUDA error: an illegal"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"), "CUBLAS_STATUS_ALLOC"),
+    ],
+)
+def test_what_a_device_fails_at_is_told_in_a_sentence(error, reason):
+    with pytest.raises(DeviceFailed, match=reason):
+        fails(error)
+    assert cannot_run("an operation", error) is error
+
+
+def test_an_operation_that_fails_is_no_failure_of_the_device():
+    with pytest.raises(RuntimeError, match="shapes"):
+        fails(RuntimeError("shapes do not fit"))
+
+
+def test_a_worker_whose_device_is_gone_says_so():
+    with pytest.raises(DeviceFailed, match="this machine has no cuda:99"), using("cuda:99"):
+        pass
 
 
 def test_products_are_in_full_float32_and_the_callers_settings_come_back():

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
-from app.store.reserve import BYTES, FILE, Reserve, is_full
+from app.store.reserve import BYTES, FILE, STARVED_BYTES, Reserve, is_full
 
 
 def test_the_reserve_takes_real_room_and_gives_it_back(tmp_path):
@@ -22,6 +24,32 @@ def test_a_reserve_can_be_spent_once(tmp_path):
     reserve = Reserve(tmp_path)
     reserve.lay_in()
     assert [reserve.spend(), reserve.spend()] == [True, False]
+
+
+@pytest.mark.parametrize(("free", "spent"), [(BYTES - 1, True), (BYTES, False)])
+def test_it_is_given_up_where_less_than_that_is_free_beside_it(tmp_path, monkeypatch, free, spent):
+    reserve = Reserve(tmp_path)
+    reserve.lay_in()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert reserve.spend_if_short() is spent
+    assert (tmp_path / FILE).exists() is not spent
+
+
+def test_half_of_it_is_lent_each_time_and_laid_in_again(tmp_path):
+    reserve = Reserve(tmp_path)
+    reserve.lay_in()
+    sizes = []
+    for _ in range(2):
+        reserve.lend()
+        sizes.append((tmp_path / FILE).stat().st_size)
+    reserve.lay_in()
+    assert [*sizes, (tmp_path / FILE).stat().st_size] == [BYTES // 2, BYTES // 4, BYTES]
+
+
+@pytest.mark.parametrize(("free", "starved"), [(STARVED_BYTES - 1, True), (STARVED_BYTES, False)])
+def test_a_disk_without_room_for_one_write_is_starved(tmp_path, monkeypatch, free, starved):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert Reserve(tmp_path).starved() is starved
 
 
 def test_laying_it_in_again_does_no_harm(tmp_path):

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.core.graph import Inventory
 from app.core.propagation import Order
-from app.errors import NotFound
+from app.errors import NotFound, UploadInterrupted
+from app.store import database
 from app.store.comparisons import Comparisons
 from app.store.facts import Failure
 from app.store.propagations import Asked, Propagations
 from app.store.retention import ONE_TURN, Retention
+from app.store.runs import Runs
 from app.store.seeds import Seeds
+from app.store.visits import Kind, Visits
 
 FAILURE = Failure(code="child_lost", message="gone", hint="again")
 INVENTORY = Inventory(origin="module text", layers=(), reason="it has no forward")
@@ -53,6 +57,12 @@ class Old:
             await self.shelf.runs.release(sha256, self.shelf.blobs.delete)
         folder = self.shelf.settings.data_dir / "blobs"
         return sorted(path.name[:32] for path in folder.glob("*/*"))
+
+    async def visited(self, kind: Kind, report: str) -> None:
+        """Somebody has looked at a report, and that is written."""
+        visits = Visits(self.shelf.engine)
+        visits.note(kind, report)
+        assert await visits.write() == 1
 
     async def stays(self, run: str) -> bool:
         return await self.shelf.runs.find(run) is not None
@@ -124,6 +134,82 @@ def test_a_report_whose_file_was_sent_again_stays(on_old):
         await old.shelf.keep(b"weights")
         assert await old.retention.sweep(before=before) == 0
         assert await old.stays(run)
+
+    on_old(body)
+
+
+def test_a_report_that_somebody_looked_at_since_stays(on_old):
+    async def body(old):
+        seen, unseen = await old.run(b"seen"), await old.run(b"unseen")
+        before = later()
+        await old.visited("runs", seen)
+        assert await old.retention.sweep(before=before) == 1
+        assert await old.stays(seen)
+        assert not await old.stays(unseen)
+        assert await old.files_left() == [seen]
+
+    on_old(body)
+
+
+def test_a_comparison_that_somebody_looked_at_since_stays_with_both_files(on_old):
+    async def body(old):
+        files = [await old.run(content) for content in (b"a", b"b")]
+        found = await old.comparisons.accept(*files, enqueue=nothing)
+        assert await old.comparisons.fail(found.job, FAILURE)
+        before = later()
+        await old.visited("comparisons", found.id)
+        assert await old.retention.sweep(before=before) == 0
+        assert await old.files_left() == sorted(files)
+
+    on_old(body)
+
+
+def test_a_measurement_that_somebody_looked_at_since_stays_with_its_file(on_old):
+    async def body(old):
+        file = (await old.shelf.keep(b"layers: []")).id
+        found = await old.measured(file)
+        assert await old.propagations.fail(found.job, FAILURE)
+        before = later()
+        await old.visited("propagations", found.id)
+        assert await old.retention.sweep(before=before) == 0
+        assert await old.files_left() == [file]
+
+    on_old(body)
+
+
+ROUNDS = 12
+
+
+def test_a_sweep_at_the_moment_of_an_order_takes_nothing_that_a_job_needs(on_old):
+    """Each order is taken whole or refused as of a file that is gone; three sweep meanwhile."""
+
+    async def body(old):
+        settings = old.shelf.settings
+        other = database.connect(settings)  # another process's way to the same tables
+        ordering = Runs(other)
+        sweeping = True
+
+        async def sweep() -> None:
+            while sweeping:
+                await old.retention.sweep(before=later())
+                await old.files_left()
+
+        async def order(number: int) -> str | None:
+            try:
+                file = await old.run(b"%d" % number)
+                run = await ordering.accept(file, again=True, enqueue=nothing)
+            except (NotFound, UploadInterrupted):
+                return None
+            return run.id
+
+        sweepers = [asyncio.create_task(sweep()) for _ in range(3)]
+        orders = await asyncio.gather(*(order(number) for number in range(ROUNDS)))
+        sweeping = False
+        await asyncio.gather(*sweepers)
+        taken = sorted(run for run in orders if run is not None)
+        assert [(await old.shelf.runs.run(run)).state for run in taken] == ["queued"] * len(taken)
+        assert await old.files_left() == taken
+        await other.dispose()
 
     on_old(body)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from planned_measurements import MLP, PlanMeasurements
 from starlette.testclient import TestClient
 
 from app.config import Settings
@@ -210,6 +211,17 @@ def client(settings):
 @pytest.fixture
 def site(client):
     return Site(client)
+
+
+@pytest.fixture
+def whatif(site):
+    """The address of the What if page of a network of 21 layers."""
+    return f"/m/{site.upload(MLP, name='net.yaml')}/compare"
+
+
+@pytest.fixture
+def plans(site):
+    return PlanMeasurements(site)
 
 
 @pytest.fixture

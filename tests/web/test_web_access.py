@@ -301,3 +301,14 @@ def test_a_limit_forgets_the_callers_that_were_silent_longest():
         limit.count(str(number))
     assert limit.wait("0") == 0
     assert 0 < limit.wait("4999") <= 60
+
+
+def test_signing_in_may_end_every_other_session_of_the_token(site, token):
+    text, others = token("ann"), token("bob")
+    clients = [
+        TestClient(site.client.app, base_url=ORIGIN, follow_redirects=False) for _ in range(3)
+    ]
+    for client, shown in zip(clients, (text, text, others), strict=True):
+        sign_in(client, shown)
+    sign_in(clients[0], text, alone="1")
+    assert [client.get("/", headers=PAGE).status_code for client in clients] == [200, 303, 200]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+from threadpoolctl import threadpool_info
 
 from app.web import examples
 from app.web.assets import FOREVER, folder, static_url
@@ -134,3 +135,9 @@ def test_the_fresh_example_never_leaves_the_bound_of_its_layers():
 def test_the_dead_example_has_one_weight_of_zeros():
     tensors = tensors_of(examples.mlp(dead=True))
     assert [name for name, tensor in tensors.items() if not tensor.any()] == ["layers.4.weight"]
+
+
+def test_linear_algebra_runs_on_one_thread_while_the_app_serves(client):
+    assert client.get("/healthz").status_code == 200
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert {pool["num_threads"] for pool in pools} <= {1}

@@ -211,3 +211,27 @@ async def keep(site):
 
     received = await site.services.blobs.receive(chunks(), limit=2**20)
     return await site.services.runs.add_file(received, name="old.pt")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/m/{run}", "/m/{run}/report", "/m/{run}/report.html", "/jobs/{other}"]
+)
+def test_a_page_says_whose_a_report_is(site, as_, anns, path):
+    as_("ann")
+    text = site.client.get(path.format(**anns), headers={"Accept": "text/html"}).text
+    told = text.replace("Sign out ann", "").replace("anns", "")
+    assert re.search(r"\bann\b", told)
+
+
+def test_the_twins_say_whose_a_report_is(site, as_, anns):
+    as_("ann")
+    assert site.client.get(f"/api/v1/runs/{anns['run']}").json()["owner"] == "ann"
+    found = site.client.get("/.json").json()
+    assert {one["owner"] for one in found["recent"] + found["networks"]} == {"ann"}
+
+
+def test_what_is_everybodys_is_told_so_to_who_is_signed_in(site, as_):
+    old = site.call(keep(site))
+    as_("ann")
+    assert site.client.post("/api/v1/runs", json={"file": old.id}).status_code == 202
+    assert "everybody's" in site.client.get("/", headers={"Accept": "text/html"}).text

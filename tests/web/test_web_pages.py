@@ -440,3 +440,12 @@ def test_the_filter_looks_through_name_shape_kind_and_scheme(report):
     rows = overview(report).rows
     for words in ("linear 96x96", "linear 96×96 kaiming", "BLOCKS.2."):
         assert shown(rows, View(q=words)), words
+
+
+def test_the_pages_say_where_large_tensors_were_computed(client, put, report):
+    said = "no GPU worker was alive: computed on the CPU, slower"
+    summary = dataclasses.replace(report.summary, computed=(f"1 large tensor: {said}.",))
+    first = dataclasses.replace(report.tensors[0], computed=said)
+    run = put(dataclasses.replace(report, summary=summary, tensors=(first, *report.tensors[1:])))
+    assert f"1 large tensor: {said}." in client.get(f"/m/{run}").text
+    assert said in client.get(f"/m/{run}/t/0").text

@@ -6,6 +6,10 @@ Each logit is Gaussian over queries and keys of independent weights, of variance
 `Σ_j A_ij x_j ≈ W_kᵀ q_i/√E`, which adds `s²/E` and dominates in long sequences. The same direction
 goes back: `Σ_j A_ij (v_j−o_i) k_jᵀ` does not average out, as both are maps of one x_j, and adds
 `1/E` to the gradient of queries.
+
+Dropout on the weights multiplies each by a number of mean 1 and variance `p/(1−p)`, another one for
+each query and key: a query's own squares grow by that, and the values' common part, which the sum
+over keys otherwise leaves as it is, adds to them and to the gradient of the logits.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ class _Weights:
     width: int  # E, the channels that queries and keys are maps of
     alone: Array  # [queries], E Σ_j A_ij²; e^{s²}/n for many keys, 1 for one
     cubes: Array  # [queries], E Σ_j A_ij³
+    noise: float  # p/(1−p), variance of what dropout multiplies a weight by
 
     @property
     def tilt(self) -> Array:
@@ -69,6 +74,10 @@ class _Weights:
     def counts(self) -> Array:
         """Keys that each query sees: [queries]."""
         return np.asarray(self.seen.sum(axis=1))
+
+    def mean_seen(self, values: Array) -> Array:
+        """The mean over the keys that each query sees: [queries]."""
+        return np.asarray(self.seen @ values / self.counts)
 
     @property
     def common(self) -> Array:
@@ -104,15 +113,18 @@ def attention(situation: Situation) -> Step:
     _expect_own_weights(situation, names)
     factor = _factor(situation, query)
     causal = bool(situation.node.arguments.get("is_causal", False))
-    weights = _weights(query, key, factor, causal=causal)
+    weights = _weights(query, key, factor, causal=causal, p=_dropped_share(situation))
     loose = _loose(value, weights.keys, weights.seen)
     size = factor * np.sqrt(np.outer(loose, loose))
     keys = _loose(key, weights.keys, weights.seen)
+    dropped = factor * weights.noise * weights.mean_seen(np.diag(value.within))
     pulls: dict[str, Pull] = {
         names[0]: lambda gradient: _to_query(
-            gradient, weights, size * np.sqrt(np.outer(keys, keys))
+            gradient, weights, size * np.sqrt(np.outer(keys, keys)), dropped * keys
         ),
-        names[1]: lambda gradient: _to_key(gradient, weights, size * query.within),
+        names[1]: lambda gradient: _to_key(
+            gradient, weights, (size + np.diag(dropped)) * query.within
+        ),
         names[2]: lambda gradient: _to_value(gradient, weights),
     }
     return Step(signals=(_attended(query, value, weights, loose),), pulls=(pulls,))
@@ -122,7 +134,8 @@ def _to_value(gradient: Array, weights: _Weights) -> Array:
     """`g_j = Σ_i A_ij g_i`, with what two queries' weights and gradients share."""
     pairs = _pairs(gradient)
     found = _to_keys(pairs * weights.apart, weights)
-    np.fill_diagonal(found, np.diag(_to_keys(pairs * weights.together, weights)))
+    own = pairs * (weights.together + np.diag(weights.noise * np.diag(weights.together)))
+    np.fill_diagonal(found, np.diag(_to_keys(own, weights)))
     return found
 
 
@@ -132,10 +145,11 @@ def _to_keys(each: Array, weights: _Weights) -> Array:
     return queries.summed(weights.seeing.T, np.diag(each), queries.apart(each))
 
 
-def _to_query(gradient: Array, weights: _Weights, sizes: Array) -> Array:
+def _to_query(gradient: Array, weights: _Weights, sizes: Array, dropped: Array) -> Array:
     """`Σ_j A_ij (g_i·(v_j−o_i)) k_j`: by chance, and along what values and keys share."""
-    spread = 1 - weights.paired
-    return np.asarray(_pairs(gradient) * sizes * (weights.cut + spread**2 / weights.width))
+    spread, cut = 1 - weights.paired, weights.cut
+    along = sizes * (cut + spread**2 / weights.width)
+    return np.asarray(_pairs(gradient) * (along + np.diag(dropped * np.diag(cut))))
 
 
 def _to_key(gradient: Array, weights: _Weights, sizes: Array) -> Array:
@@ -153,8 +167,8 @@ def _pairs(gradient: Array) -> Array:
 
 
 def _refuse_what_has_no_rule(situation: Situation, query: Signal, key: Signal) -> None:
-    if situation.number("dropout_p", 0) and situation.training:
-        raise NoRule("attention with dropout on its weights")
+    if _dropped_share(situation) >= 1:
+        raise NoRule("dropout of everything")
     if situation.node.arguments.get("attn_mask") is not None:
         raise NoRule("attention with a mask of its own")
     for signal in (query, key):
@@ -163,6 +177,10 @@ def _refuse_what_has_no_rule(situation: Situation, query: Signal, key: Signal) -
             raise NoRule("attention over anything but one axis of tokens")
         if any(one.sample is not None and not one.sample.starts for one in axis):
             raise NoRule("attention over the places of a picture of which a sample is kept")
+
+
+def _dropped_share(situation: Situation) -> float:
+    return situation.number("dropout_p", 0) if situation.training else 0.0
 
 
 def _expect_own_weights(situation: Situation, names: Sequence[str]) -> None:
@@ -178,7 +196,7 @@ def _factor(situation: Situation, query: Signal) -> float:
     return float(scale) ** 2 * width if isinstance(scale, int | float) else 1.0
 
 
-def _weights(query: Signal, key: Signal, factor: float, *, causal: bool) -> _Weights:
+def _weights(query: Signal, key: Signal, factor: float, *, causal: bool, p: float) -> _Weights:
     own = np.diag(query.within)
     scale = np.sqrt(np.outer(own, own))
     queries, keys = groups(query.axes[-2]), groups(key.axes[-2])
@@ -195,6 +213,7 @@ def _weights(query: Signal, key: Signal, factor: float, *, causal: bool) -> _Wei
         width=max(query.channels, 1),
         alone=alone,
         cubes=cubes,
+        noise=p / (1 - p),
     )
 
 
@@ -205,13 +224,14 @@ def _attended(query: Signal, value: Signal, weights: _Weights, loose: Array) -> 
     every = keys.summed(seen, own, keys.apart(value.within))
     within = weights.together * alike + weights.apart * (every - alike)
     within += weights.tilt * np.sqrt(np.outer(loose, loose))
+    within += np.diag(weights.noise * weights.alone * weights.mean_seen(own))
     across = keys.summed(seen, np.diag(value.across), keys.apart(value.across))
     across /= np.outer(weights.counts, weights.counts)
     shares = np.diag(across) / np.maximum(np.diag(within), 1e-300)
     return Signal(
         axes=(*query.axes[:-1], (Factor("channel", _size(value.axes[-1])),)),
         grid=query.grid,
-        mean=seen @ value.mean / weights.counts,
+        mean=weights.mean_seen(value.mean),
         within=within,
         across=across,
         joint=1 + 2 * query.average(shares**2),

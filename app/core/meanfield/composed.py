@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from app.core.meanfield.activated import activated
+from app.core.meanfield.alike import sloped
 from app.core.meanfield.gaussian import REACH
 from app.core.meanfield.gradients import slopes_shared
 from app.core.meanfield.nonlinearities import Array, Nonlinearity, nonlinearity
@@ -131,7 +132,13 @@ def as_function(situation: Situation, found: Composition) -> Step:
     signal = situation.signals[found.base]
     after = activated(signal, found.function)
     pull = pull_through(signal, found.function, after.slope_second)
-    return Step(signals=(after.signal,), pulls=({found.base: pull},), by_draws=True, notes=(found,))
+    return Step(
+        signals=(after.signal,),
+        pulls=({found.base: pull},),
+        by_draws=True,
+        sharing=sloped(signal, found.function, situation.batch),
+        notes=(found,),
+    )
 
 
 def pull_through(signal: Signal, function: Nonlinearity, own: Array) -> Pull:

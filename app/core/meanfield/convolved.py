@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.core.meanfield.alike import thinning
 from app.core.meanfield.axes import Factor, Unfit, picture, place
 from app.core.meanfield.dense import NOTHING, reordered, size_of, weighted
 from app.core.meanfield.nonlinearities import Array
@@ -47,7 +48,12 @@ def convolution(situation: Situation, *, transposed: bool = False) -> Step:
     def pull(gradient: Array) -> Array:
         return reordered(fan_out * law.second * along(gradient, back), signal.grid, given.grid)
 
-    return single(situation, after, pull)
+    step = single(situation, after, pull)
+    share = math.prod(
+        slide.share(new, old.whole)
+        for slide, old, new in zip(slides, signal.grid, outputs, strict=True)
+    )
+    return replace(step, sharing=thinning(share, share))
 
 
 def _summed(

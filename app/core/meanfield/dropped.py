@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from app.core.meanfield.activated import activated
+from app.core.meanfield.alike import thinning
 from app.core.meanfield.composed import pull_through
 from app.core.meanfield.nonlinearities import SELU_ALPHA, SELU_SCALE, Array, nonlinearity
 from app.core.meanfield.notes import Logits
@@ -28,8 +29,7 @@ def dropout(situation: Situation) -> Step:
         return single(situation, signal, lambda gradient: gradient, note=note)
     if p >= 1:
         raise NoRule("dropout of everything")
-    if isinstance(note, Logits):
-        raise NoRule("attention with dropout on its weights")
+    told = _on_weights(note, p) if isinstance(note, Logits) else None
     grown = signal.within.copy()
     if "feature" in situation.operation:
         grown /= 1 - p
@@ -37,7 +37,16 @@ def dropout(situation: Situation) -> Step:
         np.fill_diagonal(grown, np.diag(grown) / (1 - p))
     draw = _kept(signal, p, lambda draws, kept: draws * kept / (1 - p))
     after = replace(signal, within=grown, kurtosis=signal.kurtosis / (1 - p), draw=draw)
-    return single(situation, after, lambda gradient: gradient / (1 - p))
+    step = single(situation, after, lambda gradient: gradient / (1 - p), note=told)
+    together = 1.0 if "feature" in situation.operation else 1 - p
+    return replace(step, sharing=thinning(together, 1 - p))
+
+
+def _on_weights(note: Logits, p: float) -> Logits:
+    """What is told of attention weights, with their dropout."""
+    if not note.weights or note.dropped:
+        raise NoRule("dropout of logits")
+    return replace(note, dropped=p)
 
 
 def alpha_dropout(situation: Situation) -> Step:

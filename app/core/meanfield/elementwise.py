@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.core.meanfield.activated import activated
+from app.core.meanfield.alike import sloped
 from app.core.meanfield.composed import applied, composition, pull_through
 from app.core.meanfield.nonlinearities import Nonlinearity, nonlinearity
-from app.core.meanfield.normalised import recounted
 from app.core.meanfield.step import Situation, Step, single
 from app.core.operators import ACTIVATIONS
 
@@ -31,15 +31,13 @@ def activation(situation: Situation) -> Step:
     signal, phi = situation.signal(argument), _nonlinearity(situation)
     note = applied(situation, argument, phi)
     inner = composition(situation, argument)
-    if inner.straight:
-        found = activated(signal, phi)
-        pull = pull_through(signal, phi, found.slope_second)
-        step = single(situation, found.signal, pull, argument, by_draws=True, note=note)
-        return replace(step, damped=recounted(situation.name(argument), signal, phi))
-    found = activated(situation.signals[inner.base], note.function)
-    own = activated(signal, phi).slope_second
-    pull = pull_through(signal, phi, own)
-    return single(situation, found.signal, pull, argument, by_draws=True, note=note)
+    found = activated(signal, phi)
+    after = found.signal
+    if not inner.straight:
+        after = activated(situation.signals[inner.base], note.function).signal
+    pull = pull_through(signal, phi, found.slope_second)
+    step = single(situation, after, pull, argument, by_draws=True, note=note)
+    return replace(step, sharing=sloped(signal, phi, situation.batch))
 
 
 def _given(situation: Situation) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.core.meanfield.gaussian import expectation
-from app.core.meanfield.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.alike import over_batch, over_channels
+from app.core.meanfield.nonlinearities import Array
 from app.core.meanfield.signal import Draw, Signal, gaussian_draw, matched_draw
 from app.core.meanfield.sized import is_few, mean_inverse, sized
 from app.core.meanfield.step import NoRule, Situation, Step, WeightMoments, single
@@ -53,42 +53,10 @@ def batch_norm(situation: Situation) -> Step:
         inverse=inverse * _chi_inverse(signal.summands),
         draw=draw,
     )
-    numbers = batch * signal.places
-    step = _normalised(situation, signal, centred, lost=1 / numbers)
+    step = _normalised(situation, signal, centred)
     kept = max(1 - 2 / signal.summands, 0.0)
-    after = replace(step.signals[0], counted=numbers)
-    return replace(step, signals=(after,), damped={situation.name("input"): kept})
-
-
-def recounted(name: str, signal: Signal, phi: Nonlinearity) -> dict[str, float]:
-    """What a norm over a batch takes of a gradient that φ has cut, against what it takes of others.
-
-    It takes the gradient's mean and its part along the signal, each one number of ν. Before φ the
-    gradient is that of a sum which a norm follows too, so that over the batch it sums to 0: what
-    φ leaves of the mean is `1 − (Eφ')²/Eφ'²`, and along the signal `(E φ'²z² − (E φ'z)²)/Eφ'²`.
-
-    Args:
-        name: The value that φ is applied to.
-        signal: Its moments.
-        phi: φ.
-
-    Returns:
-        The factor on the gradient that the norm hands back, by the value; nothing where no norm
-        over a batch gave it.
-    """
-    if math.isinf(signal.counted) or signal.counted <= 1:
-        return {}
-    spread, middle = math.sqrt(signal.average(signal.variances)), signal.first
-    kinks = tuple((kink - middle) / spread for kink in phi.kinks) if spread else ()
-
-    def mean(power: int, steep: int) -> float:
-        return expectation(lambda z: z**power * phi.slope(middle + spread * z) ** steep, kinks)
-
-    own = mean(0, 2)
-    if own <= 0:
-        return {}
-    lost = 1 + (mean(2, 2) - mean(0, 1) ** 2 - mean(1, 1) ** 2) / own
-    return {name: (1 - lost / signal.counted) / (1 - 1 / signal.counted)}
+    damped = {situation.name("input"): kept}
+    return replace(step, damped=damped, sharing=over_batch(step.signals[0], batch))
 
 
 def layer_norm(situation: Situation) -> Step:
@@ -151,8 +119,10 @@ def _over_channels(situation: Situation, signal: Signal, *, channels: int, folde
     # Of a sum with what a norm has sized already, only the rest varies.
     freedom = places if folded else 2 * places / max(signal.kurtosis - 1, 1e-9)
     centred = _Centred(within=within, across=across, size=size, inverse=_chi_inverse(freedom))
-    lost = 2 / (places + 1) if folded else (free + loose) / channels
-    return _normalised(situation, signal, centred, lost=lost)
+    if not folded:
+        return _normalised(situation, signal, centred, lost=(free + loose) / channels)
+    step = _normalised(situation, signal, centred)
+    return replace(step, sharing=over_channels(step.signals[0], channels))
 
 
 def _without(signal: Signal, row: Array, whole: float) -> tuple[Array, Array]:
@@ -171,7 +141,7 @@ def _normalised(
     signal: Signal,
     centred: _Centred,
     *,
-    lost: float,
+    lost: float = 0.0,  # beyond what the gradient shares takes
     mean: Array | None = None,
 ) -> Step:
     eps = situation.number("eps", EPS)
@@ -191,7 +161,6 @@ def _normalised(
         kurtosis=1.0,
         joint=1.0,
         summands=math.inf,
-        counted=math.inf,
         draw=_weighed(draw, signal.seed, gamma, beta),
     )
     back = gamma.second / size * centred.inverse * max(1 - lost, 0.0)

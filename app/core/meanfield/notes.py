@@ -34,3 +34,4 @@ class Logits(Note):
     scale: float = 1.0  # that they were multiplied by
     weights: bool = False  # after the softmax
     causal: bool = False  # whether each query sees the keys up to its own
+    dropped: float = 0.0  # share of the weights that dropout takes

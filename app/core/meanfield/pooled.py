@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.core.meanfield.alike import joining
 from app.core.meanfield.axes import Axes, Factor, place
 from app.core.meanfield.convolved import picture_of, pictured
 from app.core.meanfield.dense import reordered
@@ -130,7 +131,8 @@ def _averaged(
     def pull(gradient: Array) -> Array:
         return reordered(along(gradient, back), signal.grid, given.grid)
 
-    return single(situation, after, pull, name)
+    step = single(situation, after, pull, name)
+    return replace(step, sharing=joining(sums))
 
 
 def _drawn(signal: Signal, places: Sequence[Array]) -> Draw | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -12,11 +11,10 @@ import numpy as np
 
 from app.core.graph import Graph, Input, Node
 from app.core.meanfield.axes import Unfit
+from app.core.meanfield.backward import Backward
 from app.core.meanfield.entered import NORMAL, UNIFORM01, InputMoments, entered
 from app.core.meanfield.fixed import FixedNumbers
-from app.core.meanfield.gradients import added, passed, settled
 from app.core.meanfield.lineage import roots_of, roots_of_view
-from app.core.meanfield.maxima import filled
 from app.core.meanfield.modes import in_mode
 from app.core.meanfield.nonlinearities import Array
 from app.core.meanfield.notes import Logits
@@ -24,7 +22,7 @@ from app.core.meanfield.opening import PLACES, followed, names_of, too_many
 from app.core.meanfield.prediction import Prediction, Stop, is_finite, mean_square, theory_of
 from app.core.meanfield.rules import RULES
 from app.core.meanfield.signal import Signal
-from app.core.meanfield.step import Fixed, NoRule, Note, Pull, Situation, Step, WeightMoments, bare
+from app.core.meanfield.step import Fixed, NoRule, Note, Situation, Step, WeightMoments, bare
 from app.core.meanfield.straight import straight, viewed
 from app.core.operators import FAMILY
 from app.core.propagation import Theory
@@ -62,12 +60,12 @@ def predict(
     walk.fixed = FixedNumbers(graph, values or {})
     walk.forward()
     gradients = walk.backward()
+    seconds = {name: mean_square(walk.signals[name], each) for name, each in gradients.items()}
     theory = {
         node.name: found
         for node in graph.nodes
-        if (found := walk.theory(node, gradients)) is not None
+        if (found := walk.theory(node, seconds)) is not None
     }
-    seconds = {name: mean_square(walk.signals[name], each) for name, each in gradients.items()}
     return Prediction(nodes=theory, stops=tuple(walk.stops), gradients=seconds)
 
 
@@ -99,7 +97,6 @@ class _Walk:
             one.name: frozenset([one.name]) for one in graph.inputs
         }
         self._pulls: list[tuple[Node, Step]] = []
-        self._damped: dict[str, float] = {}
         self.stops: list[Stop] = []
         self._seeds = 0
         self._work = 0.0
@@ -198,6 +195,8 @@ class _Walk:
         rule = RULES.get(node.op)
         if rule is None:
             raise NoRule(f"no rule for {bare(node.op)}")
+        if any(0 in shape for shape in node.shapes):
+            raise NoRule("a result without values")
         situation = Situation(
             node=in_mode(node, training=self._training),
             signals=self.signals,
@@ -228,26 +227,17 @@ class _Walk:
 
     def backward(self) -> dict[str, Array]:
         """Second moments of the gradient at each value's places, for an N(0,1) cotangent."""
-        gradients: dict[str, Array] = defaultdict(lambda: np.zeros(1))
-        for name in self._graph.outputs:
-            if name in self.signals:
-                gradients[name] = np.ones(self.signals[name].mean.size)
         if any(name not in self.signals for name in self._graph.outputs):
             return {}
+        way = Backward(self.signals, self._graph.outputs)
         for node, step in reversed(self._pulls):
-            self._damped |= step.damped
             try:
-                for name, pulls in zip(node.results, step.pulls, strict=False):
-                    self._send(gradients, name, pulls, op=node.op, by_draws=step.by_draws)
+                way.through(node, step)
             except _UNMET:
                 reason = f"the way back through {bare(node.op)} in a form that has no rule"
                 self.stops.append(Stop(node=node.name, reason=reason))
                 return {}
-        found = {
-            name: filled(settled(values), self.signals[name].grid)
-            for name, values in gradients.items()
-            if name in self.signals
-        }
+        found = way.found()
         if all(np.isfinite(values).all() for values in found.values()):
             return found
         self.stops.append(
@@ -255,40 +245,13 @@ class _Walk:
         )
         return {}
 
-    def _send(
-        self,
-        gradients: dict[str, Array],
-        name: str,
-        pulls: Mapping[str, Pull],
-        *,
-        op: str,
-        by_draws: bool,
-    ) -> None:
-        if name not in gradients:
-            return
-        arrived, signal = gradients[name], self.signals[name]
-        if arrived.ndim == 3 and not by_draws:
-            arrived = filled(settled(arrived), signal.grid)
-        full = (
-            np.broadcast_to(arrived.reshape(-1), signal.mean.shape)
-            if arrived.size == 1
-            else arrived
-        )
-        for source, pull in pulls.items():
-            if source in self.signals:
-                back = passed(pull, full, op=op, by_draws=by_draws)
-                back = back * self._damped[name] if name in self._damped else back
-                gradients[source] = added(gradients[source], back)
-        gradients[name] = filled(settled(arrived), signal.grid)
-
-    def theory(self, node: Node, gradients: Mapping[str, Array]) -> Theory | None:
+    def theory(self, node: Node, gradients: Mapping[str, float]) -> Theory | None:
         """What is predicted of a node's first output."""
         name = node.results[0] if node.results else ""
-        signal, arrived = self.signals.get(name), gradients.get(name)
+        signal = self.signals.get(name)
         if signal is None:
             return None
-        gradient = None if arrived is None else mean_square(signal, arrived)
-        return theory_of(signal, gradient, batch=self._batch)
+        return theory_of(signal, gradients.get(name), batch=self._batch)
 
 
 __all__ = ["NORMAL", "UNIFORM01", "InputMoments", "Prediction", "Stop", "predict"]

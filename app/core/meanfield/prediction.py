@@ -65,4 +65,6 @@ def is_finite(signal: Signal | None) -> bool:
 
 def mean_square(signal: Signal, gradient: Array) -> float:
     """The mean over a value's places of its gradient there: [P] or [1]."""
-    return signal.average(np.broadcast_to(gradient, signal.mean.shape))
+    if gradient.size == 1:
+        return float(gradient.reshape(-1)[0])
+    return signal.average(gradient)

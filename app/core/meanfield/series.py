@@ -17,6 +17,7 @@ from app.core.meanfield.nonlinearities import Array, Nonlinearity
 ORDERS: Final = 80  # of Hermite polynomials, where there are too many pairs for quadrature
 EXACT: Final = 1e-13  # of E φ²: what later orders add is left out
 _RULES: Final = 256  # kept
+_SINGLE: Final = 1024  # expansions kept, of 1.3 kB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +72,28 @@ def expansions(activation: Nonlinearity, *, variances: Array, means: Array) -> l
     spreads = np.sqrt(np.maximum(variances, 0.0))
     if activation.homogeneous is not None and not means.any():
         return [_scaled(activation, float(spread)) for spread in spreads]
+    if len(means) == 1:
+        return [_single(activation, float(means[0]), float(spreads[0]))]
     alike: dict[tuple[float, ...], list[int]] = {}
     for at, (mean, spread) in enumerate(zip(means, spreads, strict=True)):
-        kinks = tuple((kink - mean) / spread for kink in activation.kinks) if spread else ()
+        kinks = _kinks(activation, mean, spread)
         alike.setdefault(kinks, []).append(at)
     found: dict[int, Expansion] = {}
     for kinks, members in alike.items():
         each = _expanded(activation, kinks, means[members], spreads[members])
         found |= dict(zip(members, each, strict=True))
     return [found[at] for at in range(len(means))]
+
+
+def _kinks(activation: Nonlinearity, mean: float, spread: float) -> tuple[float, ...]:
+    return tuple((kink - mean) / spread for kink in activation.kinks) if spread else ()
+
+
+@lru_cache(maxsize=_SINGLE)
+def _single(activation: Nonlinearity, mean: float, spread: float) -> Expansion:
+    """Of one number; the way back asks for it again."""
+    kinks = _kinks(activation, mean, spread)
+    return _expanded(activation, kinks, np.array([mean]), np.array([spread]))[0]
 
 
 def _expanded(
@@ -90,10 +104,11 @@ def _expanded(
     x = means[:, None] + spreads[:, None] * z
     value, slope = activation.value(x), activation.slope(x)
     # A number that does not vary has its own slope, whichever side of a kink it is on.
-    first, second, steep = value @ weight, value**2 @ weight, slope**2 @ weight
-    fourth, growth = value**4 @ weight, (value * slope * x) @ weight
+    square = value * value
+    first, second, steep = value @ weight, square @ weight, (slope * slope) @ weight
+    fourth, growth = (square * square) @ weight, (value * slope * x) @ weight
     polynomials = _polynomials(kinks)
-    coefficients, squares = (value * weight) @ polynomials.T, (value**2 * weight) @ polynomials.T
+    coefficients, squares = (value * weight) @ polynomials.T, (square * weight) @ polynomials.T
     return [
         Expansion(
             moments=Moments(

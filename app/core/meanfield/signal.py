@@ -39,8 +39,8 @@ class Signal:
     seed: int = 0  # of its draws while it is Gaussian: one for each independent signal
     stray: float = 0.0  # variance of two inputs' correlation over networks, from the layers before
     summands: float = math.inf  # independent weights in a channel, which all its places share
-    counted: float = math.inf  # numbers by which a norm over the batch has just sized a channel
     _drawn: list[Array] = field(init=False, repr=False, compare=False, default_factory=list)
+    _doubts: dict[int, float] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @property
     def places(self) -> int:
@@ -84,7 +84,7 @@ class Signal:
         """Root mean square of the spread over inputs ÷ root mean square."""
         if self.second <= 0:
             return None
-        spread = self.average(np.diag(self.within) - np.diag(self.across))
+        spread = self.average(self.within.diagonal() - self.across.diagonal())
         return math.sqrt(max(spread, 0.0) / self.second)
 
     def log_variance(self, batch: int) -> float:
@@ -92,16 +92,20 @@ class Signal:
 
         What the layers before leave, and what the finite number of these channels adds.
         """
-        near = (self.kurtosis - 1) * self._alike(self.within)
-        far = (self.joint - 1) * self._alike(self.across)
-        squares = (near + (batch - 1) * far) / batch
-        return self.inherited + max(squares, 0.0) / max(self.channels, 1)
+        if batch not in self._doubts:
+            near = (self.kurtosis - 1) * self._alike(self.within)
+            far = (self.joint - 1) * self._alike(self.across)
+            squares = (near + (batch - 1) * far) / batch
+            self._doubts[batch] = self.inherited + max(squares, 0.0) / max(self.channels, 1)
+        return self._doubts[batch]
 
     def _alike(self, moments: Array) -> float:
         """What the squares at two places vary together, of what they vary at one: at most 1.
 
         Of a Gaussian it goes with the square of the covariance; of others nearly with itself.
         """
+        if moments.size == 1:
+            return 1.0
         shared = moments - np.outer(self.mean, self.mean) if self.mean.any() else moments
         shared = shared * shared if self.draw is None else np.abs(shared)
         own = self.average(shared.diagonal())
@@ -115,7 +119,7 @@ class Signal:
     @property
     def variances(self) -> Array:
         """Var x_α: [P]."""
-        spread: Array = np.maximum(np.diag(self.within) - self.mean**2, 0.0)
+        spread: Array = np.maximum(self.within.diagonal() - self.mean**2, 0.0)
         return spread
 
 

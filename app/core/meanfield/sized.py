@@ -18,6 +18,7 @@ from app.core.meanfield.nonlinearities import Array
 from app.core.meanfield.signal import Draw, Signal
 
 FREEDOM: Final = 24.0  # degrees of freedom beyond which E |x| is within 1 % of a Gaussian's
+OF_PLACES: Final = 64.0  # the same where the means of places over all inputs are a part of the size
 _FEWEST: Final = 4  # inputs of a batch
 _LIGHT: Final = 200.0  # degrees of freedom beyond which χ² tells E 1/S to 1e-3
 _HEAVY: Final = 4.0  # below which E 1/S of χ² is not finite, or eps alone bounds it
@@ -26,7 +27,8 @@ _HEAVY: Final = 4.0  # below which E 1/S of χ² is not finite, or eps alone bou
 def is_few(signal: Signal, freedom: float, batch: int) -> bool:
     """Whether a channel's variance over the batch has too few degrees of freedom to be its mean."""
     each_place = signal.places == signal.mean.size
-    return signal.draw is None and each_place and freedom < FREEDOM and batch >= _FEWEST
+    most = OF_PLACES if signal.places > 1 else FREEDOM
+    return signal.draw is None and each_place and freedom < most and batch >= _FEWEST
 
 
 def sized(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.graph import Argument, Node, NonFinite, Value
+from app.core.meanfield.alike import Sharing
 from app.core.meanfield.axes import Unfit
 from app.core.meanfield.nonlinearities import Array
 from app.core.meanfield.signal import Signal
@@ -62,6 +63,7 @@ class Step:
     pulls: tuple[dict[str, Pull], ...] = ()  # of each output: value → pull
     by_draws: bool = False  # whether the pulls take a gradient by draws
     damped: Mapping[str, float] = field(default_factory=dict)  # value → factor on its maker's pull
+    sharing: Sharing | None = None  # what the gradient shares on the way back
     notes: tuple[Note | None, ...] = ()  # of each output
 
 

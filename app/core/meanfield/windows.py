@@ -65,6 +65,12 @@ class Slide:
             valid = (index >= 0) & (index < inputs)
         return np.where(valid, index, 0), valid.astype(np.float64)
 
+    def share(self, outputs: int, inputs: int) -> float:
+        """The share of all outputs that a tap sees, averaged over what all taps see."""
+        every = np.arange(outputs)
+        seen = [self.tap(at, every, inputs)[1].mean() for at in range(self.kernel)]
+        return float(np.dot(seen, seen) / sum(seen)) if any(seen) else 1.0
+
     @property
     def is_nothing(self) -> bool:
         """Whether each output is the input at its place."""

@@ -154,6 +154,7 @@ def weighed(situation: Situation, left: str, right: str, note: Logits) -> Step:
         "value": Value(value=situation.name(right)),
         "scale": note.scale,
         "is_causal": note.causal,
+        "dropout_p": note.dropped,
     }
     node: Node = replace(situation.node, op=_ATTENTION, arguments=arguments)
     signals = {**situation.signals, note.key: turned}

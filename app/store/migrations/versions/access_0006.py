@@ -37,3 +37,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
     )
     op.create_index("ix_sessions_token", "sessions", ["token"])
+
+
+def downgrade() -> None:
+    """Drop the tables: nobody is asked for a token any more."""
+    op.drop_table("sessions")
+    op.drop_table("tokens")

@@ -42,3 +42,8 @@ def upgrade() -> None:
     )
     for column in ("before", "after", "state"):
         op.create_index(f"ix_comparisons_{column}", "comparisons", [column])
+
+
+def downgrade() -> None:
+    """Drop the table: comparisons go, their files stay."""
+    op.drop_table("comparisons")

@@ -95,3 +95,9 @@ def _create_jobs() -> None:
         ),
         sa.PrimaryKeyConstraint("job", "index", name="pk_tensors"),
     )
+
+
+def downgrade() -> None:
+    """Drop all tables: nothing stays."""
+    for table in ("tensors", "parts", "jobs", "runs", "files"):
+        op.drop_table(table)

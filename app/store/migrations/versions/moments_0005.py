@@ -14,3 +14,8 @@ depends_on = None
 def upgrade() -> None:
     """Add the column."""
     op.add_column("propagations", sa.Column("moments", sa.LargeBinary))
+
+
+def downgrade() -> None:
+    """Drop the column: theory on a file's own weights waits for their next measurement."""
+    op.drop_column("propagations", "moments")

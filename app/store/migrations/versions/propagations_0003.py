@@ -54,6 +54,12 @@ def upgrade() -> None:
         op.create_index(f"ix_propagations_{column}", "propagations", [column])
 
 
+def downgrade() -> None:
+    """Drop both tables: measurements go; their files stay until the sweep."""
+    op.drop_table("propagations")
+    op.drop_table("networks")
+
+
 def _to_files(table: str, column: str) -> sa.ForeignKeyConstraint:
     name = f"fk_{table}_{column}_files"
     return sa.ForeignKeyConstraint([column], ["files.id"], name=name, ondelete="CASCADE")

@@ -36,3 +36,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("job", name="uq_seeds_job"),
     )
     op.create_index("ix_seeds_state", "seeds", ["state"])
+
+
+def downgrade() -> None:
+    """Drop the table: what searches found goes, and can be sought again."""
+    op.drop_table("seeds")
