@@ -130,6 +130,7 @@ def _lifespan(
             expectations=Expectations(),
             access=Access(tables),
             door=door,
+            ending=asyncio.Event(),
         )
         try:
             with threadpool_limits(limits=BLAS_THREADS, user_api="blas"):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from app.core.graph import Graph
-from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.nonlinear.nonlinearities import Array
 from app.core.propagation import Order
 from app.core.recipes import Recipe
 from app.probe import inputs

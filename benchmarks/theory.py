@@ -22,7 +22,7 @@ import torch
 
 from app.core.compiled import prepare
 from app.core.meanfield.drawn import drawn_moments
-from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.nonlinear.nonlinearities import Array
 from app.core.meanfield.predict import NORMAL, UNIFORM01, Prediction, predict
 from app.core.propagation import Theory
 from benchmarks._theory_cases import Case

@@ -12,10 +12,10 @@ from typing import Final, TypeAlias
 from app.architecture.branches import values_of
 from app.architecture.planning import Planned, planned
 from app.core.graph import Graph, Node
-from app.core.meanfield.axes import picture
 from app.core.meanfield.drawn import NONE, drawn_moments
 from app.core.meanfield.opening import PLACES
 from app.core.meanfield.predict import NORMAL, UNIFORM01, Prediction, Stop, predict
+from app.core.meanfield.signals.axes import picture
 from app.core.meanfield.step import NoRule, WeightMoments
 from app.core.operators import FAMILY
 from app.core.plans import Plan, fields_of

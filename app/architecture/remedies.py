@@ -15,9 +15,9 @@ from scipy import optimize
 from app.architecture.branches import Branch, branches
 from app.core.graph import Graph, Node
 from app.core.layers import BIAS_ROLES
-from app.core.meanfield.edge import critical_weight
-from app.core.meanfield.nonlinearities import Nonlinearity, names, nonlinearity
-from app.core.meanfield.phase import chi, fixed_point, next_q, unit_gain
+from app.core.meanfield.nonlinear.nonlinearities import Nonlinearity, names, nonlinearity
+from app.core.meanfield.plane.edge import critical_weight
+from app.core.meanfield.plane.phase import chi, fixed_point, next_q, unit_gain
 from app.core.operators import ACTIVATIONS, WEIGHT_ARGUMENT
 from app.core.plans import CHECKPOINT, Choice, LayerKind, Plan, kind_of
 from app.core.wording import counted, factor, number

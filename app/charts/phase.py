@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from app.charts.frame import Frame
-from app.core.meanfield.diagram import Diagram, diagram, reach
-from app.core.meanfield.nonlinearities import Nonlinearity
-from app.core.meanfield.phase import FixedPoint, next_q
+from app.core.meanfield.nonlinear.nonlinearities import Nonlinearity
+from app.core.meanfield.nonlinear.series import expansion
 from app.core.meanfield.placement import Placed
-from app.core.meanfield.series import expansion
-from app.core.meanfield.sweep import seconds
+from app.core.meanfield.plane.diagram import Diagram, diagram, reach
+from app.core.meanfield.plane.phase import FixedPoint, next_q
+from app.core.meanfield.plane.sweep import seconds
 
 Key: TypeAlias = Literal["plane", "length", "correlation"]
 Points: TypeAlias = tuple[tuple[float, float], ...]

@@ -21,7 +21,7 @@ from app.charts.phase_svg import (
     region_words,
 )
 from app.charts.style import VARIABLES
-from app.core.meanfield.diagram import REGIONS
+from app.core.meanfield.plane.diagram import REGIONS
 
 STRIDE = 3  # cells of the plane that share what is told where one points at them
 DIGITS = 5

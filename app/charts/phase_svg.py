@@ -13,7 +13,7 @@ from app.charts import svg
 from app.charts.frame import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Frame, axes, clipped
 from app.charts.phase import Dot, MapPlot, PlanePlot
 from app.charts.style import Palette
-from app.core.meanfield.diagram import REGIONS, Line, Region
+from app.core.meanfield.plane.diagram import REGIONS, Line, Region
 
 OPACITY: dict[Region, float] = {"ordered": 0.13, "chaotic": 0.16, "explodes": 0.15}
 WORDS: dict[Region, tuple[str, str]] = {

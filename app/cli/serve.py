@@ -10,6 +10,7 @@ import socket
 import sys
 from argparse import Namespace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import uvicorn
 from typing_extensions import override
@@ -21,6 +22,9 @@ from app.jobs.extra import require_worker_extra
 from app.jobs.supervisor import Supervisor
 from app.store import database
 from app.store.access import Access, Token
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 # Longer than browsers and proxies keep an idle connection (nginx: 60): none then sends a request
 # into one that is just being closed here.
@@ -61,7 +65,7 @@ async def _tokens(settings: Settings) -> list[Token]:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     # main and cli are siblings, the two places that wire; neither imports the other.
-    app = import_module("app.main").create_app(settings)
+    app: FastAPI = import_module("app.main").create_app(settings)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -75,16 +79,25 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     supervisor = Supervisor(settings)
     supervisor.start()
     try:
-        await _Server(config, listener, below=settings.prefix).serve(sockets=[listener])
+        await _Server(config, app, listener, below=settings.prefix).serve(sockets=[listener])
     finally:
         await supervisor.stop()
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, *, below: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, listener: socket.socket, *, below: str
+    ) -> None:
         super().__init__(config)
+        self._app = app
         self._listener = listener
         self._below = below
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the event streams, which never end by themselves, then everything else."""
+        self._app.state.services.ending.set()
+        await super().shutdown(sockets)
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -131,7 +131,7 @@ async def follow_run(run_id: RunId, request: Request, services: ServicesHere) ->
     measured = isinstance(run, Propagation)
     changes = submitter.propagation_events(run_id) if measured else submitter.events(run_id)
     return StreamingResponse(
-        stream(changes, last_seen=last),
+        stream(changes, ending=services.ending, last_seen=last),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

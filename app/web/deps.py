@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -39,6 +40,7 @@ class Services:
     expectations: Expectations
     access: Access
     door: Door
+    ending: asyncio.Event  # set once the server begins to end
 
 
 def services(request: Request) -> Services:

@@ -36,12 +36,17 @@ def event(run: Followed, *, name: str) -> bytes:
 
 
 async def stream(
-    changes: AsyncIterator[Followed], *, last_seen: str = "", ping_seconds: float = PING_SECONDS
+    changes: AsyncIterator[Followed],
+    *,
+    ending: asyncio.Event,
+    last_seen: str = "",
+    ping_seconds: float = PING_SECONDS,
 ) -> AsyncIterator[bytes]:
     """The events of a run: `state` when it changes, else `progress`; a ping in between.
 
     Args:
         changes: The run now, then after each change.
+        ending: Set when the server ends: so does the stream, and the client connects again.
         last_seen: Id of the last event that the client has; that point is not told again.
         ping_seconds: Longest silence.
     """
@@ -49,9 +54,14 @@ async def stream(
     state: str | None = last_seen.split(".")[1] if last_seen.count(".") >= 4 else None
     source = aiter(changes)
     waiting = asyncio.ensure_future(anext(source, None))
+    end = asyncio.ensure_future(ending.wait())
     try:
         while True:
-            done, _ = await asyncio.wait({waiting}, timeout=ping_seconds)
+            done, _ = await asyncio.wait(
+                {waiting, end}, timeout=ping_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if end in done:
+                return
             if not done:
                 yield PING
                 continue
@@ -64,3 +74,4 @@ async def stream(
             waiting = asyncio.ensure_future(anext(source, None))
     finally:
         waiting.cancel()
+        end.cancel()

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from app.core.activations import INTERCHANGEABLE
-from app.core.meanfield.nonlinearities import names
+from app.core.meanfield.nonlinear.nonlinearities import names
 from app.core.schemes import BY_ID
 
 ACTIVATIONS: Final = (*(name for name in INTERCHANGEABLE if name in names()), "erf", "sin")

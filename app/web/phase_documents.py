@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.charts.phase import MapPlot, PlanePlot
-from app.core.meanfield.phase import unit_gain
+from app.core.meanfield.plane.phase import unit_gain
 from app.web.csvs import Cell, table
 from app.web.phase_subjects import PhaseSubject
 from app.web.phase_views import phase_of

@@ -12,9 +12,7 @@ from statistics import median
 import numpy as np
 
 from app.core.graph import Graph
-from app.core.meanfield.edge import critical_weight, fading_gain
-from app.core.meanfield.nonlinearities import Nonlinearity, nonlinearity
-from app.core.meanfield.phase import FixedPoint, fixed_point, unit_gain
+from app.core.meanfield.nonlinear.nonlinearities import Nonlinearity, nonlinearity
 from app.core.meanfield.placement import (
     Placed,
     own_activation,
@@ -22,7 +20,9 @@ from app.core.meanfield.placement import (
     placed_by_values,
     resets,
 )
-from app.core.meanfield.plane import Settled, table
+from app.core.meanfield.plane.edge import critical_weight, fading_gain
+from app.core.meanfield.plane.phase import FixedPoint, fixed_point, unit_gain
+from app.core.meanfield.plane.plane import Settled, table
 from app.core.recipes import DEFAULT, recipe
 from app.core.report import Overview
 from app.store.facts import File

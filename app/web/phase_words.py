@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from app.core.meanfield.phase import FixedPoint
+from app.core.meanfield.plane.phase import FixedPoint
 from app.core.report import Sign
 from app.web import filters
 from app.web.contexts import Fact

@@ -17,6 +17,12 @@ export function valuesOf(names, href, base) {
   return new Map(names.map((name) => [name, params.get(name) ?? ""]));
 }
 
+/** Whether a field holds something else than the page came with. */
+export function isChanged({ options, value, defaultValue, selectedIndex }) {
+  if (!options) return value !== defaultValue;
+  return selectedIndex !== Math.max([...options].findIndex((option) => option.defaultSelected), 0);
+}
+
 class Plan {
   constructor(form, shown) {
     this.form = form;
@@ -32,6 +38,7 @@ class Plan {
     document.addEventListener("click", (event) => this.follow(event));
     this.mark();
     this.later();
+    if (this.fields.some(isChanged)) this.soon(0); // typed before this script was there, or gone back to
   }
 
   get state() {

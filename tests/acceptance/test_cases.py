@@ -10,9 +10,9 @@ from torch import nn
 
 from app.core.defaults import layer_defaults
 from app.core.fans import fans
-from app.core.meanfield.gaussian import cross, moments
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import fixed_point
+from app.core.meanfield.nonlinear.gaussian import cross, moments
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.plane.phase import fixed_point
 from app.core.meanfield.predict import NORMAL, UNIFORM01, InputMoments
 from app.core.scales import distribution
 from app.core.schemes import BY_ID

@@ -7,9 +7,9 @@ import math
 import pytest
 
 from app.architecture.understanding import understand
-from app.core.meanfield.gaussian import cross, moments
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import chi, unit_gain
+from app.core.meanfield.nonlinear.gaussian import cross, moments
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.plane.phase import chi, unit_gain
 from app.core.meanfield.predict import predict
 from app.core.meanfield.step import WeightMoments
 

@@ -9,7 +9,7 @@ from app.architecture.advice import depth, outcome, suggestions
 from app.architecture.expecting import Expectations, expected
 from app.architecture.remedies import activation_of
 from app.architecture.understanding import understand
-from app.core.meanfield.gaussian import moments
+from app.core.meanfield.nonlinear.gaussian import moments
 from app.core.meanfield.step import WeightMoments
 from app.core.plans import Choice, Plan
 from tests.hand_graphs import graph, linear, node, real, v

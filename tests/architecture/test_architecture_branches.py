@@ -7,7 +7,7 @@ from torch import nn
 
 from app.architecture.branches import branches
 from app.architecture.understanding import understand
-from tests.exported_models import BasicBlock
+from tests.exported_pictures import BasicBlock
 from tests.graph_running import read
 
 

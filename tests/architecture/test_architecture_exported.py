@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from app.core.operators import FAMILY, OPERATORS
-from tests.exported_models import SAMPLES, Encoder, decomposed, exported, program, saved
+from tests.exported_models import SAMPLES, decomposed, exported, program, saved
+from tests.exported_sequences import Encoder
 from tests.graph_running import outputs, read, results
 
 # The live encoder takes torch's fused path in eval mode: another order of float32 additions.

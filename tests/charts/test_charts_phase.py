@@ -19,9 +19,9 @@ from app.charts.phase import (
 from app.charts.phase_figures import map_figure, plane_figure
 from app.charts.phase_svg import map_svg, plane_svg
 from app.charts.style import DARK, LIGHT, VARIABLES
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import fixed_point
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
 from app.core.meanfield.placement import Placed
+from app.core.meanfield.plane.phase import fixed_point
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 NAMES = ("Tanh", "ReLU", "GELU", "SELU", "SiLU", "Sigmoid", "Hardshrink", "Identity")

@@ -17,10 +17,10 @@ from app.core.meanfield.alike import (
     sloped,
     thinning,
 )
-from app.core.meanfield.axes import Factor, place
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.signal import Signal, gaussian_draw
-from app.core.meanfield.windows import Span, divided
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.signals.axes import Factor, place
+from app.core.meanfield.signals.signal import Signal, gaussian_draw
+from app.core.meanfield.signals.windows import Span, divided
 
 BATCH, PLACES, CHANNELS = 8, 4, 20_000
 ONE = np.ones(1)  # a gradient by place

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from app.architecture.understanding import understand
+from app.core.meanfield.nonlinear.softmax import concentration
 from app.core.meanfield.predict import predict
-from app.core.meanfield.softmax import concentration
 from app.core.meanfield.step import WeightMoments
 
 WIDTH = 48

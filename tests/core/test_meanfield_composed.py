@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from app.core.meanfield.gaussian import moments
-from app.core.meanfield.nonlinearities import nonlinearity
+from app.core.meanfield.nonlinear.gaussian import moments
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
 from tests.theory_checks import exported_theory, last
 
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from app.core.meanfield.edge import critical_weight, fading_gain
-from app.core.meanfield.nonlinearities import SELU_ALPHA, SELU_SCALE, nonlinearity
-from app.core.meanfield.phase import fixed_point, settled_q
+from app.core.meanfield.nonlinear.nonlinearities import SELU_ALPHA, SELU_SCALE, nonlinearity
+from app.core.meanfield.plane.edge import critical_weight, fading_gain
+from app.core.meanfield.plane.phase import fixed_point, settled_q
 
 # σ_b², σ_w² and q* where χ₁ = 1. Source: the propagation reference, iterated from q = 1; its rows
 # of SiLU are no fixed points, as the test of SiLU below tells.

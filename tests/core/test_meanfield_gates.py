@@ -7,8 +7,8 @@ import math
 import pytest
 from torch import nn
 
-from app.core.meanfield.gaussian import moments
-from app.core.meanfield.nonlinearities import nonlinearity
+from app.core.meanfield.nonlinear.gaussian import moments
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
 from tests.theory_checks import agrees, last, predicted, sampled
 
 SIGMOID = moments(nonlinearity("Sigmoid"), variance=1.0)

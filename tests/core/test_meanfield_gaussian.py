@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from app.core.meanfield.gaussian import cross, moments, slope_cross
-from app.core.meanfield.nonlinearities import Nonlinearity, nonlinearity
+from app.core.meanfield.nonlinear.gaussian import cross, moments, slope_cross
+from app.core.meanfield.nonlinear.nonlinearities import Nonlinearity, nonlinearity
 
 # E φ, E φ², E φ'² and E φ⁴/(E φ²)² at N(0,1), six decimals. Source: Gaussian quadrature of the
 # propagation reference, checked against Monte Carlo there.

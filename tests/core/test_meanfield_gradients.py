@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.axes import Factor, place
-from app.core.meanfield.gaussian import moments, slope_cross
 from app.core.meanfield.gradients import added, passed, settled, slopes_shared
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.nonlinear.gaussian import moments, slope_cross
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.signals.axes import Factor, place
+from app.core.meanfield.signals.signal import Signal
 
 PAIRS = np.array([[2.0, 1.0], [1.0, 3.0]])
 DRAWS = np.arange(8.0).reshape(2, 2, 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.axes import place, sequence
-from app.core.meanfield.grouped import groups
+from app.core.meanfield.signals.axes import place, sequence
+from app.core.meanfield.signals.grouped import groups
 
 
 def test_tokens_that_are_all_kept_are_summed_pair_by_pair():

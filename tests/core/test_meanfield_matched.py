@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.matched import draws_of, gaussian, matched
+from app.core.meanfield.signals.matched import draws_of, gaussian, matched
 
 
 def covariances(places, *, size=1.0):

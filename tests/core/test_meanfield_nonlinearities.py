@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.core.meanfield.nonlinearities import names, nonlinearity
+from app.core.meanfield.nonlinear.nonlinearities import names, nonlinearity
 from app.errors import Invalid
 
 X = np.linspace(-8.0, 8.0, 1601)

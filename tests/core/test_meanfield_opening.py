@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.architecture.understanding import understand
-from app.core.meanfield import axes, opening
+from app.core.meanfield import opening
 from app.core.meanfield.drawn import drawn_moments
 from app.core.meanfield.predict import predict
+from app.core.meanfield.signals import axes
 from app.core.recipes import recipe
 
 HE = "kaiming_normal(fan_in,relu)"

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import fixed_point, settled_q, unit_gain
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.plane.phase import fixed_point, settled_q, unit_gain
 
 
 def test_torchs_default_leaves_a_relu_network_its_biases():

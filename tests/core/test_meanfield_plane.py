@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from app.core.meanfield.diagram import LEVELS, REGIONS, diagram, reach
-from app.core.meanfield.edge import critical_weight
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.phase import fixed_point
-from app.core.meanfield.plane import Table, depths, table
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.plane.diagram import LEVELS, REGIONS, diagram, reach
+from app.core.meanfield.plane.edge import critical_weight
+from app.core.meanfield.plane.phase import fixed_point
+from app.core.meanfield.plane.plane import Table, depths, table
 
 SMOOTH = ("Tanh", "GELU", "SiLU", "ELU", "SELU", "Sigmoid", "Softplus", "Mish", "erf", "sin")
 

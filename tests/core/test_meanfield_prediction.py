@@ -8,7 +8,7 @@ from app.architecture.understanding import understand
 from app.core.graph import Graph, Node, Value
 from app.core.meanfield.drawn import drawn_moments
 from app.core.meanfield.predict import Prediction, predict
-from app.core.meanfield.rules import RULES
+from app.core.meanfield.rules.table import RULES
 from app.core.meanfield.step import WeightMoments
 from app.core.recipes import recipe
 from tests.theory_checks import agrees, predicted, sampled

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from app.core.meanfield.resized import _KINDS, _sources, bordered
+from app.core.meanfield.rules.resized import _KINDS, _sources, bordered
 from tests.theory_checks import last, predicted
 
 MODES = ["constant", "reflect", "replicate", "circular"]

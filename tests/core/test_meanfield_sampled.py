@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.sampled import (
+from app.core.meanfield.signals.sampled import (
     pair_shares,
     pairs,
     pairs_averaged,

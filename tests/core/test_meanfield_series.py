@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.gaussian import cross
-from app.core.meanfield.nonlinearities import nonlinearity
-from app.core.meanfield.series import expansion, expansions, products
+from app.core.meanfield.nonlinear.gaussian import cross
+from app.core.meanfield.nonlinear.nonlinearities import nonlinearity
+from app.core.meanfield.nonlinear.series import expansion, expansions, products
 
 NAMES = ("ReLU", "GELU", "Tanh", "SiLU", "ELU")
 

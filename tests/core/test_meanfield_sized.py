@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.axes import Factor
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.signal import Signal
-from app.core.meanfield.sized import is_few, mean_inverse, sized
+from app.core.meanfield.nonlinear.nonlinearities import Array
+from app.core.meanfield.signals.axes import Factor
+from app.core.meanfield.signals.signal import Signal
+from app.core.meanfield.signals.sized import is_few, mean_inverse, sized
 
 BATCH = 32
 CHANNELS = 20_000

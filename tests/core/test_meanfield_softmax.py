@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.core.meanfield.softmax import concentration
+from app.core.meanfield.nonlinear.softmax import concentration
 
 
 def sampled(count: int, spread: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.gaussian import moments
-from app.core.meanfield.nonlinearities import names, nonlinearity
-from app.core.meanfield.series import expansion
-from app.core.meanfield.sweep import seconds, squared_series
+from app.core.meanfield.nonlinear.gaussian import moments
+from app.core.meanfield.nonlinear.nonlinearities import names, nonlinearity
+from app.core.meanfield.nonlinear.series import expansion
+from app.core.meanfield.plane.sweep import seconds, squared_series
 
 VARIANCES = np.geomspace(1e-6, 1e4, 23)
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.meanfield.sampled import sampling
-from app.core.meanfield.windows import Slide, Span, along, averaged_over, divided, moved, over_axes
-from app.core.meanfield.windows import summed as sums_of
+from app.core.meanfield.signals.sampled import sampling
+from app.core.meanfield.signals.windows import (
+    Slide,
+    Span,
+    along,
+    averaged_over,
+    divided,
+    moved,
+    over_axes,
+)
+from app.core.meanfield.signals.windows import summed as sums_of
 
 
 def matrix_of(slide, inputs, outputs):

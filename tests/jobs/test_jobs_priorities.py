@@ -42,7 +42,9 @@ async def ordered(service, checkpoint, number, priority):
     return await service.submitter.submit(file, priority=priority)
 
 
-def test_a_usual_job_ends_before_all_of_low_priority_that_wait(with_service, checkpoint, database):
+def test_a_usual_job_ends_before_those_of_low_priority_that_wait(
+    with_service, checkpoint, database
+):
     async def body(service):
         low = [await ordered(service, checkpoint, number, "low") for number in range(6)]
         usual = await ordered(service, checkpoint, MANY, "normal")
@@ -50,7 +52,7 @@ def test_a_usual_job_ends_before_all_of_low_priority_that_wait(with_service, che
         mine = await service.finished(usual)
         theirs = [await service.finished(run) for run in low]
         # It is taken first, and between its three children at most two of others' run.
-        assert mine.finished_at < min(run.finished_at for run in theirs)
+        assert sum(run.finished_at < mine.finished_at for run in theirs) <= 2
         assert {run.state for run in theirs} == {"done"}
 
     with_service(body, database_url=database)

@@ -15,7 +15,8 @@ def told(changes, **options) -> list[bytes]:
             yield change
 
     async def collect() -> list[bytes]:
-        return [piece async for piece in stream(source(), **options)]
+        changes = stream(source(), ending=asyncio.Event(), **options)
+        return [piece async for piece in changes]
 
     return asyncio.run(collect())
 
@@ -66,7 +67,7 @@ def test_silence_is_filled_with_pings(run):
             yield run()
 
         pieces = []
-        async for piece in stream(source(), ping_seconds=0.001):
+        async for piece in stream(source(), ending=asyncio.Event(), ping_seconds=0.001):
             pieces.append(piece)
             if piece == PING:
                 silent.set()
@@ -75,3 +76,17 @@ def test_silence_is_filled_with_pings(run):
     pieces = asyncio.run(listen())
     assert PING in pieces
     assert pieces[-1].startswith(b"event: state")
+
+
+def test_a_stream_ends_with_the_server(run):
+    async def listen() -> list[bytes]:
+        ending = asyncio.Event()
+
+        async def source():
+            yield run()
+            ending.set()
+            await asyncio.Event().wait()
+
+        return [piece async for piece in stream(source(), ending=ending)]
+
+    assert names(asyncio.run(listen())) == [b"event: state"]

@@ -15,10 +15,10 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from app.core.meanfield.nonlinearities import Array, Nonlinearity
-from app.core.meanfield.series import Expansion, expansion
-from app.core.meanfield.signal import Signal, gaussian_draw
-from app.core.meanfield.windows import AxisSum
+from app.core.meanfield.nonlinear.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.nonlinear.series import Expansion, expansion
+from app.core.meanfield.signals.signal import Signal, gaussian_draw
+from app.core.meanfield.signals.windows import AxisSum
 
 FEW: Final = 8  # one of so many draws tells a share of a share
 _LEAST: Final = 1e-12  # of a gradient: less is nothing

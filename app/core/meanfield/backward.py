@@ -10,10 +10,10 @@ import numpy as np
 from app.core.graph import Node
 from app.core.meanfield.alike import FEW, Alike, merged, mixed, unmixed
 from app.core.meanfield.gradients import added, passed, settled
-from app.core.meanfield.maxima import filled
-from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.nonlinear.nonlinearities import Array
 from app.core.meanfield.prediction import mean_square
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.rules.maxima import filled
+from app.core.meanfield.signals.signal import Signal
 from app.core.meanfield.step import Step
 from app.core.operators import FAMILY
 

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from app.core.graph import Graph, Input
-from app.core.meanfield.axes import Axes, Factor, picture, places_of, sequence
 from app.core.meanfield.opening import expect_room, names_of
-from app.core.meanfield.sampled import LONGEST
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.signals.axes import Axes, Factor, picture, places_of, sequence
+from app.core.meanfield.signals.sampled import LONGEST
+from app.core.meanfield.signals.signal import Signal
 from app.core.meanfield.step import NoRule, bare
 from app.core.operators import FAMILY
 

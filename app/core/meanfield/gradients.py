@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.core.meanfield.nonlinearities import Array, Nonlinearity
-from app.core.meanfield.series import expansions
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.nonlinear.nonlinearities import Array, Nonlinearity
+from app.core.meanfield.nonlinear.series import expansions
+from app.core.meanfield.signals.signal import Signal
 from app.core.meanfield.step import Pull
 from app.core.operators import FAMILY
 

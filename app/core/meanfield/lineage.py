@@ -7,7 +7,7 @@ from typing import Final
 
 from app.core.graph import Node
 from app.core.meanfield.opening import names_of
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.signals.signal import Signal
 from app.core.operators import FAMILY
 
 _FRESH: Final = frozenset({"linear", "convolution", "recurrent", "embedding"})

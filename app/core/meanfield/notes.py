@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.core.meanfield.nonlinearities import Nonlinearity
+from app.core.meanfield.nonlinear.nonlinearities import Nonlinearity
 from app.core.meanfield.step import Note
 
 

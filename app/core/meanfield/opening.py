@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from app.core.graph import Node, Value
-from app.core.meanfield.axes import Factor
 from app.core.meanfield.gradients import settled
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.resampled import all_places, gradient_back
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.nonlinear.nonlinearities import Array
+from app.core.meanfield.signals.axes import Factor
+from app.core.meanfield.signals.resampled import all_places, gradient_back
+from app.core.meanfield.signals.signal import Signal
 from app.core.meanfield.step import NoRule, Pull, Situation, Step, Unfit, bare
 from app.core.operators import FAMILY
 

@@ -11,7 +11,7 @@ from typing import Final
 from app.core.fans import fans
 from app.core.graph import Graph, Parameter, Value
 from app.core.layers import CONV, CONV_TRANSPOSE, LINEAR
-from app.core.meanfield.nonlinearities import names
+from app.core.meanfield.nonlinear.nonlinearities import names
 from app.core.meanfield.step import NoRule, WeightMoments
 from app.core.meanfield.weights import moments_of_blocks, moments_of_law
 from app.core.operators import ACTIVATIONS, FAMILY

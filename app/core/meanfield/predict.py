@@ -10,18 +10,18 @@ from typing import Final
 import numpy as np
 
 from app.core.graph import Graph, Input, Node
-from app.core.meanfield.axes import Unfit
 from app.core.meanfield.backward import Backward
 from app.core.meanfield.entered import NORMAL, UNIFORM01, InputMoments, entered
 from app.core.meanfield.fixed import FixedNumbers
 from app.core.meanfield.lineage import roots_of, roots_of_view
 from app.core.meanfield.modes import in_mode
-from app.core.meanfield.nonlinearities import Array
+from app.core.meanfield.nonlinear.nonlinearities import Array
 from app.core.meanfield.notes import Logits
 from app.core.meanfield.opening import PLACES, followed, names_of, too_many
 from app.core.meanfield.prediction import Prediction, Stop, is_finite, mean_square, theory_of
-from app.core.meanfield.rules import RULES
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.rules.table import RULES
+from app.core.meanfield.signals.axes import Unfit
+from app.core.meanfield.signals.signal import Signal
 from app.core.meanfield.step import Fixed, NoRule, Note, Situation, Step, WeightMoments, bare
 from app.core.meanfield.straight import straight, viewed
 from app.core.operators import FAMILY

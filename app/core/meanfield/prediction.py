@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.nonlinear.nonlinearities import Array
+from app.core.meanfield.signals.signal import Signal
 from app.core.propagation import Theory
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from app.core.graph import Argument, Node, NonFinite, Value
 from app.core.meanfield.alike import Sharing
-from app.core.meanfield.axes import Unfit
-from app.core.meanfield.nonlinearities import Array
-from app.core.meanfield.signal import Signal
+from app.core.meanfield.nonlinear.nonlinearities import Array
+from app.core.meanfield.signals.axes import Unfit
+from app.core.meanfield.signals.signal import Signal
 
 Fixed: TypeAlias = NDArray[np.generic]
 """A tensor of fixed numbers: the same for every input and every draw of the weights."""

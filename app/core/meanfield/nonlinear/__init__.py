@@ -1,0 +1,1 @@
+"""Activations and softmax of Gaussian numbers, as expectations and as series."""

@@ -1,0 +1,1 @@
+"""A random tensor as theory sees it: its axes, its places, its moments and its draws."""
