@@ -9,9 +9,8 @@ import time
 
 import pytest
 from deployment import database
-from postgresql_server import postgresql
 
-__all__ = ["database", "postgresql"]
+__all__ = ["database"]
 
 pytestmark = pytest.mark.acceptance
 

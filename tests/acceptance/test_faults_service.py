@@ -14,9 +14,8 @@ import numpy as np
 import psutil
 import pytest
 from deployment import ENDED, database, deployment, seen_once
-from postgresql_server import own_postgresql, postgresql
 
-__all__ = ["database", "deployment", "own_postgresql", "postgresql"]
+__all__ = ["database", "deployment"]
 
 pytestmark = pytest.mark.acceptance
 

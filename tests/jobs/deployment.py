@@ -19,13 +19,12 @@ import httpx2
 import psutil
 import pytest
 import sqlalchemy as sa
-from postgresql_server import postgresql
 
 from app.config import Settings
 from app.jobs.engine import queue_url
 from app.jobs.supervisor import environment
 
-__all__ = ["Deployment", "Replica", "database", "deployed", "deployment", "postgresql"]
+__all__ = ["Deployment", "Replica", "database", "deployed", "deployment"]
 
 ROOT = Path(__file__).parents[2]
 INITSCOPE = "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))"

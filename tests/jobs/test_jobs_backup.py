@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from postgresql_server import binaries, postgresql
+from postgresql_server import binaries
 from working_service import Service
 
 from app.cli import main
 from app.errors import Invalid
 from app.store import backup
 from app.store.backup import Copied
-
-__all__ = ["postgresql"]
 
 LAYERS = 20
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"

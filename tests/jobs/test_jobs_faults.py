@@ -12,9 +12,8 @@ import numpy as np
 import psutil
 import pytest
 from deployment import deployed, deployment, seen_once
-from postgresql_server import own_postgresql, postgresql
 
-__all__ = ["deployment", "own_postgresql", "postgresql"]
+__all__ = ["deployment"]
 
 pytestmark = pytest.mark.xdist_group("faults")  # its processes start once
 

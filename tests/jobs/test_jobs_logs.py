@@ -12,9 +12,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from postgresql_server import postgresql
-
-__all__ = ["postgresql"]
 
 ROOT = Path(__file__).parents[2]
 MAIN = "import sys; from app.cli import main; sys.exit(main())"

@@ -7,12 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from postgresql_server import postgresql
 from working_service import ROOT
 
 from app.jobs.submit import Submitter
-
-__all__ = ["postgresql"]
 
 MAIN = "import sys; from app.cli import main; sys.exit(main())"
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from postgresql_server import postgresql
 
 from app.errors import QueueFull
 from app.jobs.submit import Submitter
@@ -14,8 +13,6 @@ from app.store.propagations import Propagations
 from app.store.runs import Runs
 from app.store.seeds import Seeds
 from app.store.viewers import seen_by
-
-__all__ = ["postgresql"]
 
 MANY = 24  # of low priority: more than a worker takes in hand at once
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from postgresql_server import postgresql
 
 from app.store.viewers import seen_by
-
-__all__ = ["postgresql"]
 
 MANY = 40  # 16 analyses are in hand at once, so 24 wait when the other owner's comes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from postgresql_server import Server, postgresql
+from postgresql_server import Server
 
 from app.config import Settings
 from app.store import database
@@ -16,8 +16,6 @@ from app.store.attempts import Attempts
 from app.store.blobs import Blobs
 from app.store.facts import File
 from app.store.runs import Runs
-
-__all__ = ["postgresql"]
 
 Result = TypeVar("Result")
 
