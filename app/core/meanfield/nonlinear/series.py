@@ -26,8 +26,14 @@ class Expansion:
 
     moments: Moments
     coefficients: Array  # E φ h_k: [ORDERS]
-    squares: Array  # E φ² h_k: [ORDERS]
+    square: Array  # φ² at the nodes of the rule, times their weights
+    kinks: tuple[float, ...]  # of the rule
     elasticity: float  # d log E φ² / d log E x², the mean growing with the root
+
+    @property
+    def squares(self) -> Array:
+        """`E φ² h_k`: [ORDERS]."""
+        return np.asarray(_polynomials(self.kinks) @ self.square)
 
     @property
     def remainder(self) -> float:
@@ -45,8 +51,9 @@ class Expansion:
         if second <= 0:
             return 1.0
         powers = correlation ** np.arange(ORDERS)
-        rest = max(self.moments.fourth - float(self.squares @ self.squares), 0.0)
-        both = float(self.squares**2 @ powers) + rest * correlation**ORDERS
+        squares = self.squares**2
+        rest = max(self.moments.fourth - float(squares.sum()), 0.0)
+        both = float(squares @ powers) + rest * correlation**ORDERS
         return both / second**2
 
 
@@ -108,7 +115,7 @@ def _expanded(
     first, second, steep = value @ weight, square @ weight, (slope * slope) @ weight
     fourth, growth = (square * square) @ weight, (value * slope * x) @ weight
     polynomials = _polynomials(kinks)
-    coefficients, squares = (value * weight) @ polynomials.T, (square * weight) @ polynomials.T
+    coefficients, weighted = (value * weight) @ polynomials.T, square * weight
     return [
         Expansion(
             moments=Moments(
@@ -118,7 +125,8 @@ def _expanded(
                 fourth=float(fourth[at]),
             ),
             coefficients=coefficients[at],
-            squares=squares[at],
+            square=weighted[at],
+            kinks=kinks,
             elasticity=float(growth[at] / second[at]) if second[at] > 0 else 1.0,
         )
         for at in range(len(means))
@@ -137,7 +145,8 @@ def _scaled(activation: Nonlinearity, spread: float) -> Expansion:
             fourth=unit.moments.fourth * spread**4,
         ),
         coefficients=unit.coefficients * spread,
-        squares=unit.squares * spread**2,
+        square=unit.square * spread**2,
+        kinks=unit.kinks,
         elasticity=1.0,
     )
 
@@ -179,7 +188,8 @@ def products(each: Sequence[Expansion], kind: NDArray[np.intp], correlation: Arr
     if len(each) == 1:
         return _alike(each[0], correlation)
     coefficients = np.stack([one.coefficients for one in each])
-    rests = np.sqrt([one.remainder for one in each])
+    seconds = np.array([one.moments.second for one in each])
+    rests = np.sqrt(np.maximum(seconds - np.einsum("nk,nk->n", coefficients, coefficients), 0.0))
     orders = _orders(coefficients, rests, correlation)
     series = coefficients[kind, :orders].T
     total = np.outer(rests[kind], rests[kind]) if orders == ORDERS else np.zeros_like(correlation)

@@ -11,7 +11,7 @@ import math
 from typing import Final, TypeAlias
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 from app.core.meanfield.nonlinear.nonlinearities import Array
 
@@ -89,7 +89,7 @@ def _antithetic(noise: np.random.Generator, covariance: Array, *, loose: bool) -
     half = _spread_evenly(noise, half, root.sum(axis=0))
     if not loose and len(half) >= _ENOUGH * places:
         own = np.linalg.cholesky((half.T @ half).astype(np.float64) / len(half))
-        root = np.linalg.solve(own.T, root.T).T
+        root = _solved(np.asarray(own, np.float64), root.T).T
     half = half @ root.T.astype(np.float32)
     # The sum and the difference must not be negated together: their halves are laid apart.
     order = noise.permutation(2 * len(half))
@@ -114,8 +114,14 @@ def _turned(draws: Array, covariance: Array) -> Array:
     size = scale_of(covariance.diagonal())
     lean = (draws / size).astype(np.float32)
     own = _root((lean.T @ lean).astype(np.float64) / len(draws))
-    turn = np.linalg.solve(own.T, _root(covariance / size**2).T)
+    turn = _solved(own, _root(covariance / size**2).T)
     return (lean @ turn.astype(np.float32)).astype(np.float64) * size
+
+
+def _solved(lower: Array, right: Array) -> Array:
+    """X with Lᵀ·X as given, for a lower triangular L."""
+    found = linalg.solve_triangular(lower, right, trans=1, lower=True, check_finite=False)
+    return np.asarray(found, np.float64)
 
 
 def _root(matrix: Array) -> Array:
