@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +16,7 @@ from app.web.deps import RunId, Services, ServicesHere
 from app.web.pages import SVG, attached, palette_of
 from app.web.propagation import NO_STORE, SEE_OTHER
 from app.web.propagation_choices import IDENTITY
+from app.web.propagation_progress import status_document
 from app.web.render import TEMPLATES, json_response, render
 from app.web.whatif_choices import wish_for, wish_of
 from app.web.whatif_comparison import Theory, compared, theory_of
@@ -87,19 +86,7 @@ def _suggestions(subject: Subject, services: Services) -> Response:
 async def compare_status(request: Request, run_id: RunId, services: ServicesHere) -> Response:
     """How far the measurement is, for the page's script; null where nobody asked for it."""
     subject = await subject_of(request, run_id, services)
-    found, told = subject.measurement, going(subject)
-    if found is None:
-        return json_response(None, headers=NO_STORE)
-    body = {
-        "state": found.state,
-        "step": found.step,
-        "done": found.done,
-        "total": found.total,
-        "percent": told.percent if told else None,
-        "line": told.line if told else "",
-        "notice": told.notice if told else "",
-        "error": None if found.error is None else asdict(found.error),
-    }
+    body = status_document(subject.measurement, going(subject))
     return json_response(body, headers=NO_STORE)
 
 

@@ -22,6 +22,7 @@ from app.web.deps import RunId, Services, ServicesHere
 from app.web.forms import fields
 from app.web.pages import SVG, attached, palette_of
 from app.web.propagation_choices import choices_for, choices_of
+from app.web.propagation_progress import status_document
 from app.web.propagation_subjects import Subject, subject_of
 from app.web.propagation_views import going, propagation_page
 from app.web.render import json_response, render
@@ -62,20 +63,7 @@ async def propagation_csv(request: Request, run_id: RunId, services: ServicesHer
 async def propagation_status(request: Request, run_id: RunId, services: ServicesHere) -> Response:
     """How far the measurement is, for the page's script; null where nobody asked for it."""
     subject = await subject_of(request, run_id, services, with_report=False)
-    found = subject.measurement
-    if found is None:
-        return json_response(None, headers=NO_STORE)
-    shown = going(subject)
-    body = {
-        "state": found.state,
-        "step": found.step,
-        "done": found.done,
-        "total": found.total,
-        "percent": shown.percent if shown else None,
-        "line": shown.line if shown else "",
-        "notice": shown.notice if shown else "",
-        "error": None if found.error is None else asdict(found.error),
-    }
+    body = status_document(subject.measurement, going(subject))
     return json_response(body, headers=NO_STORE)
 
 

@@ -16,7 +16,6 @@ from app.web import filters
 from app.web.addresses import at
 from app.web.phase_choices import PhaseChoices
 from app.web.problems import Problem
-from app.web.progress import NO_WORKER
 from app.web.propagation_contexts import (
     Card,
     Going,
@@ -29,6 +28,7 @@ from app.web.propagation_contexts import (
 )
 from app.web.propagation_controls import controls
 from app.web.propagation_drawings import chart_views, heat_views, mark_views
+from app.web.propagation_progress import on_its_way
 from app.web.propagation_subjects import Subject
 from app.web.propagation_words import (
     card_facts,
@@ -50,11 +50,6 @@ JOINED: dict[str, tuple[Level, str, str]] = {  # of the network, or of the file
     "differ": ("warning", "Of another shape in the file than in the network, so drawn", "tensor"),
 }
 UNREAD = ("cannot_run", "not_a_network")  # codes of errors
-STEPS = {
-    "waiting": "Waiting for a free worker",
-    "understanding": "Reading the network",
-    "measuring": "Carrying inputs through the network",
-}
 
 
 def propagation_page(subject: Subject) -> PropagationPage:
@@ -102,31 +97,12 @@ def _phase_url(subject: Subject) -> str:
     return at(f"/m/{choices.net or subject.id}/phase{asked}")
 
 
-def step_of(found: Propagation) -> str:
-    """How far a measurement is, in a sentence."""
-    step = STEPS.get(found.step, found.step or "Starting")
-    if not found.total:
-        return f"{step} …"
-    return f"{step}: {filters.integer(found.done)} of {filters.integer(found.total)} …"
-
-
-def percent_of(found: Propagation) -> float | None:
-    """How much of the measurement is done; None while it is not known."""
-    if not found.total or found.step != "measuring":
-        return None
-    return round(100 * min(found.done / found.total, 1), 1)
-
-
 def going(subject: Subject) -> Going | None:
     """The measurement on its way, None where none is."""
-    found = subject.measurement
-    if found is None or found.finished:
-        return None
     query = subject.choices.query()
-    return Going(
-        line=step_of(found),
-        percent=percent_of(found),
-        notice=NO_WORKER.replace("the analysis", "it") if subject.workers == 0 else "",
+    return on_its_way(
+        subject.measurement,
+        workers=subject.workers,
         status_url=f"{subject.address}/status.json{query}",
         cancel_url=f"{subject.address}/cancel{query}",
     )

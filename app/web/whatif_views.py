@@ -15,14 +15,12 @@ from app.core.plans import Plan
 from app.core.propagation import CHECKPOINT
 from app.web import filters
 from app.web.addresses import at
-from app.web.progress import NO_WORKER
 from app.web.propagation_contexts import Card, Going, Remark
+from app.web.propagation_progress import on_its_way
 from app.web.propagation_views import (
     LONGEST_NAME,
     inventory_view,
     measurement_problem,
-    percent_of,
-    step_of,
 )
 from app.web.propagation_words import card_facts, sign_of
 from app.web.whatif_changes import changes, outcomes
@@ -229,14 +227,10 @@ def _stops(found: Compared) -> list[str]:
 
 def going(subject: Subject) -> Going | None:
     """The measurement on its way, None where none is."""
-    found = subject.measurement
-    if found is None or found.finished:
-        return None
     query = subject.wish.query
-    return Going(
-        line=step_of(found),
-        percent=percent_of(found),
-        notice=NO_WORKER.replace("the analysis", "it") if subject.workers == 0 else "",
+    return on_its_way(
+        subject.measurement,
+        workers=subject.workers,
         status_url=f"{subject.address}/measurement.json{query}",
         cancel_url=f"{subject.address}/measurement/cancel{query}",
     )

@@ -13,7 +13,7 @@ from app.core.meanfield.nonlinear.gaussian import angular
 from app.core.meanfield.nonlinear.nonlinearities import Array, Nonlinearity
 from app.core.meanfield.nonlinear.series import Expansion, expansions, products
 from app.core.meanfield.signals.signal import Signal, from_draws, gaussian_draw
-from app.core.meanfield.signals.smoothed import smoothed
+from app.core.meanfield.signals.smoothed import correlations, smoothed
 
 STEP: Final = 1e-4  # relative, of the numerical derivative of log q
 _FEW: Final = 4  # of so many draws one is enough for a ratio of means
@@ -58,11 +58,11 @@ def _by_moments(signal: Signal, activation: Nonlinearity) -> Activated:
     places = _distinct(signal)
     each = expansions(activation, means=places.means, variances=places.variances)
     seconds = places.spread([one.moments.second for one in each])
-    apart = _correlation(signal, signal.within)
+    apart = correlations(signal, signal.within)
     np.fill_diagonal(apart, 0.0)  # a place with itself has E φ², without a series
     within = _pairs(signal, activation, apart, places, each)
     np.fill_diagonal(within, seconds)
-    shared = _correlation(signal, signal.across)
+    shared = correlations(signal, signal.across)
     middle = _middle(seconds)
     typical = each[places.kind[middle]]
     after = replace(
@@ -121,15 +121,6 @@ def _distinct(signal: Signal) -> _Places:
     pairs = np.stack([signal.mean / size, variances / size**2], axis=1).round(_DIGITS)
     _, first, kind = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
     return _Places(means=signal.mean[first], variances=variances[first], kind=kind.reshape(-1))
-
-
-def _correlation(signal: Signal, moments: Array) -> Array:
-    """Of each pair of places, for second moments of them; 0 where a place is fixed."""
-    spread = np.sqrt(signal.variances)
-    scale = np.outer(spread, spread)
-    shared = moments - np.outer(signal.mean, signal.mean)
-    found: Array = np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0)
-    return np.clip(found, -1.0, 1.0)
 
 
 def _pairs(

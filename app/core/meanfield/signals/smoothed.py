@@ -29,10 +29,10 @@ def smoothed(after: Signal, before: Signal) -> Signal:
     """
     if after.mean.size < FEWEST:
         return after
-    old = [_correlation(before, moments) for moments in (before.within, before.across)]
+    old = [correlations(before, moments) for moments in (before.within, before.across)]
     if float(np.median(np.diag(old[1]))) > _ALIKE:
         return after
-    new = [_correlation(after, moments) for moments in (after.within, after.across)]
+    new = [correlations(after, moments) for moments in (after.within, after.across)]
     apart = ~np.eye(after.mean.size, dtype=bool)
     once = np.triu_indices(after.mean.size, 1)
     given = np.concatenate([one[once] for one in old])
@@ -58,7 +58,8 @@ def _polynomial(fitted: Array, correlation: Array) -> Array:
     return np.clip(total, -1.0, 1.0)
 
 
-def _correlation(signal: Signal, moments: Array) -> Array:
+def correlations(signal: Signal, moments: Array) -> Array:
+    """Of each pair of places, for second moments of them; 0 where a place is fixed."""
     spread = np.sqrt(signal.variances)
     scale = np.outer(spread, spread)
     shared = moments - np.outer(signal.mean, signal.mean)
