@@ -1,4 +1,5 @@
 // The phase view: charts that live where one points at them, and choices that show at once.
+import { isChanged } from "./fields.mjs";
 import { DepthChart } from "./propagation.mjs";
 
 const PAUSE = 250; // ms after the last key before a number counts
@@ -46,6 +47,9 @@ class PhasePage {
     form.addEventListener("submit", (event) => this.submit(event));
     form.addEventListener("change", (event) => this.show({ moved: event.target.name === "scheme" }));
     form.addEventListener("input", (event) => event.target.type === "number" && this.wait());
+    const changed = [...form.elements].filter((field) => field.name && isChanged(field));
+    // Chosen before this script was there, or gone back to.
+    if (changed.length) this.show({ moved: changed.some(({ name }) => name === "scheme") });
   }
 
   draw() {

@@ -1,76 +1,31 @@
-// The spec editor: the server says what it understands as one types; the address holds a short text.
+// The spec editor: the server says what it understands of a network as one types.
 
-import { rangeOf } from "./lines.mjs";
+import { Typed } from "./typed.mjs";
 
-const PAUSE_MS = 250; // after the last key
-
-/** The address with the text in it, or without where it is too long. */
-export function addressOf(href, net, longest) {
-  const url = new URL(href);
-  if (net && net.length <= longest) url.searchParams.set("net", net);
-  else url.searchParams.delete("net");
-  return url.href;
-}
-
-class Editor {
+class Editor extends Typed {
   constructor(form) {
-    this.form = form;
-    this.address = form.getAttribute("action");
-    this.field = form.querySelector("textarea");
-    this.place = document.querySelector("[data-echo]");
-    this.live = form.querySelector("[data-live]");
-    this.longest = Number(form.dataset.longest);
-    this.brief = "brief" in form.dataset; // a box on another page: one line, the address is not its own
-    this.asked = null;
-    this.timer = null;
+    const brief = "brief" in form.dataset; // a box on another page: one line, the address is not its own
+    super(form, document.querySelector("[data-echo]"), { answer: "echo", inAddress: !brief });
+    this.brief = brief;
   }
 
   listen() {
-    this.field.addEventListener("input", () => {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.ask(), PAUSE_MS);
-    });
+    super.listen();
     this.place.addEventListener("click", (event) => {
-      if (event.target.closest(".wrong")) this.select();
+      const wrong = event.target.closest(".wrong") && this.place.querySelector("[data-wrong]");
+      if (wrong) this.select(Number(wrong.dataset.wrong));
     });
   }
 
-  select() {
-    const wrong = this.place.querySelector("[data-wrong]");
-    const range = wrong && rangeOf(this.field.value, Number(wrong.dataset.wrong));
-    if (!range) return;
-    this.field.focus();
-    this.field.setSelectionRange(...range);
-  }
-
-  async ask() {
-    const net = this.field.value;
-    this.asked?.abort();
-    this.asked = new AbortController();
-    const here = new URL(this.address + location.search, location.href);
-    if (!this.brief) history.replaceState(history.state, "", addressOf(here, net, this.longest));
-    try {
-      const answer = await fetch(`${this.address}/echo`, {
-        method: "POST",
-        body: new URLSearchParams({ net }),
-        signal: this.asked.signal,
-      });
-      if (answer.ok) this.show(await answer.text());
-    } catch {
-      // A later text was asked for, or the service is away: the last echo stays.
-    }
-  }
-
-  show(text) {
-    const told = document.createElement("template");
-    told.innerHTML = text; // the server's own template, every name escaped
-    const line = told.content.querySelector(".echo-line");
-    if (this.brief) this.place.replaceChildren(...(line ? line.childNodes : []));
-    else this.place.replaceChildren(told.content);
-    this.live.textContent = line ? line.querySelector("strong").textContent : "";
+  show(answer) {
+    if (!this.brief) return super.show(answer);
+    const line = answer.querySelector(".echo-line");
+    this.place.replaceChildren(...(line?.childNodes ?? []));
+    return this.place.querySelector("[data-headline]")?.textContent;
   }
 }
 
-if (typeof document !== "undefined" && document.querySelector("[data-spec]")) {
-  new Editor(document.querySelector("[data-spec]")).listen();
+if (typeof document !== "undefined") {
+  const form = document.querySelector("[data-spec]");
+  if (form) new Editor(form).listen();
 }

@@ -204,6 +204,11 @@ class UploadPage {
     this.queue = this.queue.then(() => this.sendAll(transfers));
   }
 
+  takeChosen() {
+    this.take(this.input.files);
+    this.input.value = "";
+  }
+
   async sendAll(transfers) {
     for (const transfer of transfers) {
       const url = await transfer.run();
@@ -215,10 +220,8 @@ class UploadPage {
   listen() {
     this.input.multiple = true; // without scripts one form carries one file
     this.zone.querySelector("[data-send]").hidden = true;
-    this.input.addEventListener("change", () => {
-      this.take(this.input.files);
-      this.input.value = "";
-    });
+    this.input.addEventListener("change", () => this.takeChosen());
+    this.takeChosen(); // before this script was there
     this.document.addEventListener("paste", (event) => this.take(event.clipboardData?.files ?? []));
     this.listenToDrops();
   }

@@ -1,4 +1,5 @@
 // The What if page: a changed plan is answered at once, in the same charts and in the address.
+import { isChanged } from "./fields.mjs";
 import { wire } from "./propagation.mjs";
 
 const PAUSE = 150; // ms after the last letter
@@ -15,12 +16,6 @@ export function queryOf(entries) {
 export function valuesOf(names, href, base) {
   const params = new URL(href, base).searchParams;
   return new Map(names.map((name) => [name, params.get(name) ?? ""]));
-}
-
-/** Whether a field holds something else than the page came with. */
-export function isChanged({ options, value, defaultValue, selectedIndex }) {
-  if (!options) return value !== defaultValue;
-  return selectedIndex !== Math.max([...options].findIndex((option) => option.defaultSelected), 0);
 }
 
 class Plan {

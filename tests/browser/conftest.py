@@ -51,3 +51,18 @@ def opened(chromium, site):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def opened_early(opened):
+    """Opens a page whose script does not arrive before it is let through."""
+
+    def open_early(address: str, script: str):
+        page = opened(address)
+        held = []
+        page.route(f"**/{script}*", lambda route: held.append(route))
+        with page.expect_request(f"**/{script}*"):
+            page.reload(wait_until="commit")
+        return page, lambda: held[0].continue_()
+
+    return open_early

@@ -47,6 +47,13 @@ def test_another_activation_shows_at_once_and_stands_in_the_address(opened):
     expect(page.locator("[data-live]")).to_contain_text("Ordered")
 
 
+def test_what_is_chosen_before_the_script_is_there_shows_too(opened_early):
+    page, let_through = opened_early(CHAOTIC, "phase.mjs")
+    page.get_by_label("Activation").select_option("ReLU")
+    let_through()
+    expect(page.locator("#plane h2")).to_contain_text("Phases of ReLU")
+
+
 def test_a_number_that_is_typed_shows_at_once(opened):
     page = opened(CHAOTIC)
     page.get_by_label("σ_w").fill("0.8")

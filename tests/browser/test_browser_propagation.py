@@ -169,6 +169,13 @@ def test_a_text_is_understood_as_one_types(opened):
     expect(page.locator("[data-wrong='2']")).to_be_visible()
 
 
+def test_a_text_typed_before_the_script_is_there_is_understood_too(opened_early):
+    page, let_through = opened_early("/spec", "spec.mjs")
+    page.get_by_label("Network").fill(MLP)
+    let_through()
+    expect(page.locator("[data-echo]")).to_contain_text("2 Linear layers")
+
+
 def test_the_box_of_the_start_page_tells_what_it_understands_and_leads_on(opened):
     page = opened("/")
     page.get_by_role("textbox", name="Network").fill(MLP)

@@ -112,6 +112,13 @@ def test_a_file_dropped_anywhere_is_taken(page):
     expect(page.locator("h1")).to_have_text("Reading dropped.pt")
 
 
+def test_a_file_chosen_before_the_script_is_there_is_taken(opened_early):
+    page, let_through = opened_early("/", "upload.mjs")
+    choose(page, "early.pt", b"\x80\x02abc")
+    let_through()
+    expect(page.locator("h1")).to_have_text("Reading early.pt")
+
+
 def test_several_files_go_one_after_another_and_keep_their_links(page):
     page.goto("/")
     files = [

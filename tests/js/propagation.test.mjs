@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ended, themed, ticksBetween } from "../../static/js/propagation.mjs";
-import { addressOf } from "../../static/js/spec.mjs";
-import { rangeOf } from "../../static/js/lines.mjs";
 
 test("a measurement has ended when it is gone or neither queued nor running", () => {
   assert.equal(ended(null), true);
@@ -19,16 +17,4 @@ test("a drawing is asked for in the theme in force, with the page's choices", ()
 
 test("a zoomed axis has powers of ten of its own", () => {
   assert.deepEqual(ticksBetween(-4, -1.5).ticktext, ["10⁻⁴", "10⁻³", "10⁻²"]);
-});
-
-test("a short text stands in the address, a long one does not", () => {
-  assert.equal(addressOf("http://h/spec", "Linear(1, 2)", 100), "http://h/spec?net=Linear%281%2C+2%29");
-  assert.equal(addressOf("http://h/spec?net=a&weights=b", "x".repeat(101), 100), "http://h/spec?weights=b");
-  assert.equal(addressOf("http://h/spec?net=a", "", 100), "http://h/spec");
-});
-
-test("a line of a text is found by its number", () => {
-  assert.deepEqual(rangeOf("ab\ncde\n", 2), [3, 6]);
-  assert.deepEqual(rangeOf("ab", 1), [0, 2]);
-  assert.equal(rangeOf("ab", 5), null);
 });
