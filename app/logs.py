@@ -14,7 +14,8 @@ import orjson
 from pythonjsonlogger.orjson import OrjsonFormatter
 from typing_extensions import override
 
-Form = Literal["auto", "json", "text"]
+Chosen = Literal["json", "text"]
+Form = Literal["auto"] | Chosen
 
 ACCESS: Final = "app.access"  # the logger of answered requests
 HIDDEN: Final = "***"
@@ -30,15 +31,18 @@ _request: ContextVar[str] = ContextVar("request", default="")
 _job: ContextVar[str] = ContextVar("job", default="")
 
 
-def configure(form: Form = "text", *, secrets: Iterable[str] = (), worker: str = "") -> None:
+def configure(form: Form = "text", *, secrets: Iterable[str] = (), worker: str = "") -> Chosen:
     """Send what this process logs to stderr.
 
     Args:
         form: "json", one object a line; "text"; "auto" is text on a terminal, else JSON.
         secrets: Texts that no line may show.
         worker: Name of this process among the workers; "" where it is none.
+
+    Returns:
+        The form of its lines.
     """
-    chosen = ("text" if sys.stderr.isatty() else "json") if form == "auto" else form
+    chosen: Chosen = ("text" if sys.stderr.isatty() else "json") if form == "auto" else form
     handler = _Stderr()
     handler.addFilter(_Context(worker))
     handler.setFormatter(_Discreet(_formatter(chosen), secrets))
@@ -48,6 +52,7 @@ def configure(form: Form = "text", *, secrets: Iterable[str] = (), worker: str =
     # A person at the terminal is told of trouble alone, a log collector of every request.
     logging.getLogger("app").setLevel(logging.INFO if chosen == "json" else logging.WARNING)
     _adopt("dbos", handler)
+    return chosen
 
 
 def _adopt(name: str, handler: logging.Handler) -> None:

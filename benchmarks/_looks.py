@@ -20,11 +20,9 @@ MIB: Final = 2**20
 EMBEDDED: Final = "initscope.sqlite"
 COMPUTE: Final = "app.jobs.warming"  # what only the server of the torch runs has loaded
 
-# Growth from the first third to the last that is none: a browser's connection is open or is not,
-# and SQLite keeps up to 2 MiB of pages in each of a worker's 7 connections, filled as its file
-# grows. PostgreSQL has no such pages here: a run on it is the sharper one.
+# Growth from the first third to the last that is none: a browser's connection is open or is not.
 SLACK: Final = {
-    "MiB": 8.0,
+    "MiB": 3.0,
     "peak MiB": 30.0,
     "descriptors": 4.0,
     "threads": 4.0,

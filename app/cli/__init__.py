@@ -37,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         refused or unusable, 3 the product failed.
     """
     asked = parser().parse_args(arguments)
-    logs.configure()
+    form = logs.configure()
     try:
         settings = _settings(asked)
         if asked.command in SERVICES:
-            logs.configure(settings.log, secrets=settings.secrets)
+            form = logs.configure(settings.log, secrets=settings.secrets)
         # Each command is a module of its own, so that none waits for what another needs.
         code: int = import_module(f"app.cli.{asked.command}").run(asked, settings)
     except InitscopeError as error:
-        return _tell(error)
+        return _tell(error, collected=form == "json")
     except KeyboardInterrupt:
         return FAILED
     except Exception:
@@ -183,8 +183,11 @@ def _settings(asked: argparse.Namespace) -> Settings:
         raise SystemExit(REFUSED) from None
 
 
-def _tell(error: InitscopeError) -> int:
-    """One line on stderr: what was expected, what came, what to do."""
+def _tell(error: InitscopeError, *, collected: bool) -> int:
+    """One line, of the log where that is collected: what was expected, what came, what to do."""
     line = " ".join(f"{error.message} {error.hint}".split())
-    sys.stderr.write(f"initscope: {line}\n")
+    if collected:
+        log.error(line)
+    else:
+        sys.stderr.write(f"initscope: {line}\n")
     return FAILED if isinstance(error, OUR_FAULT) or type(error) is InitscopeError else REFUSED

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from typing_extensions import override
 
+from app import heap
 from app.config import Settings
 from app.errors import Invalid, NoToken
 from app.jobs import engine
@@ -41,6 +42,7 @@ def run(_asked: Namespace, settings: Settings) -> int:
         NoToken: If only holders of an access token are answered, and nobody holds one.
         Invalid: If the address cannot be listened on.
     """
+    heap.share()
     if settings.workers:
         require_worker_extra()
     engine.prepare(settings)

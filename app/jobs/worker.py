@@ -21,7 +21,7 @@ from typing import NoReturn
 from dbos import DBOS
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import logs
+from app import heap, logs
 from app.config import Settings
 from app.errors import DatabaseAway, DiskFull, InitscopeError
 from app.jobs import engine, slots
@@ -190,6 +190,8 @@ def main(
         queue: As of `work`.
         device: As of `work`.
     """
+    heap.share()
+    heap.return_large()
     logs.configure(settings.log, secrets=settings.secrets)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))

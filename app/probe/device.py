@@ -42,8 +42,15 @@ def chosen(asked: str) -> torch.device:
     present = torch.cuda.device_count() if torch.cuda.is_available() else 0
     number = int(place or 0)
     if number >= present:
-        raise Invalid(what="device", expected=f"one of {present} CUDA devices", got=asked)
+        raise Invalid(what="device", expected=_listed(present), got=asked)
     return torch.device("cuda", number)
+
+
+def _listed(present: int) -> str:
+    """What there is to choose from, of so many CUDA devices."""
+    if not present:
+        return "cpu, as torch sees no CUDA device here"
+    return " or ".join(["cpu", *(f"cuda:{number}" for number in range(present))])
 
 
 def failed(error: BaseException) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+expect.set_options(timeout=20_000)  # ms: other tests run beside, on as many cores as there are
 
 FLAGS = [
     "--no-sandbox",

@@ -63,6 +63,7 @@ def visit(opened, site, token):
         page.get_by_label("Access token").fill(token)
         page.get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(f"{site.origin}{path}")
+        page.wait_for_load_state()
         return page
 
     return at

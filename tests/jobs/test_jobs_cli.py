@@ -140,6 +140,18 @@ def test_a_worker_on_a_device_that_is_not_there_says_so(device):
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
 
 
+def test_why_a_service_does_not_start_is_a_line_of_the_log_that_is_collected():
+    result = initscope("worker", "--device", "cuda:999", INITSCOPE_LOG="json")
+    line = json.loads(result.stderr)
+    assert (line["level"], line["logger"]) == ("ERROR", "app")
+    assert line["message"].startswith("device is not valid: expected cpu")
+
+
+def test_why_a_service_does_not_start_is_a_sentence_to_a_person():
+    result = initscope("worker", "--device", "cuda:999", INITSCOPE_LOG="text")
+    assert result.stderr.startswith("initscope: device is not valid: expected cpu")
+
+
 def test_serve_prints_its_address_once_it_answers_and_ends_cleanly(tmp_path):
     environment = {"INITSCOPE_DATA_DIR": str(tmp_path / "data"), "INITSCOPE_WORKERS": "1"}
     command = [sys.executable, "-c", MAIN, "serve", "--port", "0"]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from app.config import Settings
 from app.jobs import engine
 
@@ -36,3 +38,11 @@ def test_the_queue_speaks_postgresql_through_psycopg_and_keeps_the_password(tmp_
     url = "postgresql://user:secret@host/name"
     settings = Settings(_env_file=None, data_dir=tmp_path, database_url=url)
     assert engine.queue_url(settings) == "postgresql+psycopg://user:secret@host/name"
+
+
+def test_the_queues_connections_to_sqlite_cache_few_pages(tmp_path):
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    queue = sa.create_engine(engine.queue_url(settings))
+    with queue.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA cache_size").scalar() == -256
+    queue.dispose()

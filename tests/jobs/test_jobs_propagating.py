@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from ordered_networks import MLP, ORDER
 from safetensors.numpy import save
 from working_service import Service
 
@@ -15,14 +16,10 @@ from app.config import Settings
 from app.core.graph import Graph, Inventory
 from app.core.plans import Choice, Plan
 from app.core.propagation import Order, PropagationReport
-from app.errors import NoGpuWorker
-from app.jobs.devices import NO_GPU
 from app.store.facts import Propagation
 from app.store.propagations import Asked, OwnMoments
 from tests.corpus import onnx_files
 
-MLP = b"input: [32]\nlayers:\n  - Linear(32, 32)\n  - ReLU()\n  - Linear(32, 8)\n"
-ORDER = Order(schemes=("torch_default", "kaiming_normal(fan_in,relu)"), seeds=2, batch=8)
 FEW = Order(seeds=1, batch=4)
 CONFIG = (
     b'{"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 16, "vocab_size": 32,'
@@ -30,8 +27,6 @@ CONFIG = (
 )
 PLAN = Plan(base="checkpoint", activation="Identity", choices={"linear": Choice(gain=2.0)})
 KEPT = Order(schemes=(), checkpoint=True, seeds=1, batch=4, plan=PLAN)
-LONG = Order(schemes=("torch_default",), seeds=400, batch=256)
-DEEP = b"input: [256]\nlayers:\n  - repeat: 60\n    of:\n      - Linear(256, 256)\n      - ReLU()\n"
 
 
 class Ended(NamedTuple):
@@ -39,13 +34,6 @@ class Ended(NamedTuple):
     report: PropagationReport | None
     network: Graph | Inventory | None
     moments: OwnMoments | None
-
-
-async def ordered(service, content=MLP, *, name="net.yaml", order=ORDER, **files):
-    network = await service.keep(content, name)
-    kept = {"weights": None, "inputs": None, **files}
-    asked = Asked(network=network, order=order, **kept)
-    return await service.submitter.propagate(asked)
 
 
 def exported() -> bytes:
@@ -257,94 +245,3 @@ def test_a_hugging_face_config_is_built_and_measured(ended):
 )
 def test_what_does_not_fit_is_refused_with_a_sentence(ended, name, code):
     assert (ended[name].found.state, ended[name].found.error.code) == ("failed", code)
-
-
-def test_a_cancelled_measurement_ends_with_its_child(with_service):
-    async def body(service):
-        service.start()
-        found = await ordered(service, DEEP, order=LONG)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
-        done = await service.submitter.cancel_propagation(found.id)
-        assert done.state == "cancelled"
-        await service.until_so(lambda: service.child() is None)
-
-    with_service(body)
-
-
-def test_a_child_that_is_killed_once_is_replaced(with_service):
-    async def body(service):
-        service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
-        service.kill_a_child()
-        done = await service.measured(found)
-        assert (done.state, done.error, done.attempt) == ("done", None, 1)
-
-    with_service(body)
-
-
-def test_a_measurement_whose_worker_dies_is_done_once_by_the_next(with_service):
-    async def body(service):
-        service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
-        service.kill()
-        service.start()
-        done = await service.measured(found)
-        assert (done.state, done.error, done.attempt) == ("done", None, 1)
-        assert await service.rows("SELECT count(*) FROM propagations WHERE state = 'done'") == [
-            (1,)
-        ]
-
-    with_service(body)
-
-
-def test_large_work_goes_to_a_gpu_worker_while_one_is_alive(with_service):
-    async def body(service):
-        service.start()
-        service.start_gpu_worker()
-        await service.gpu_worker_alive()
-        done = await service.measured(await ordered(service))
-        assert (done.state, done.error) == ("done", None)
-        queues = await service.rows(
-            "SELECT queue_name, executor_id FROM workflow_status WHERE workflow_uuid = :job",
-            job=f"{done.job}-measure",
-        )
-        assert queues == [("gpu", "gpu@local-0")]
-
-    with_service(body, gpu_multiply_adds=1)
-
-
-def test_what_waits_for_a_gpu_worker_that_died_is_measured_on_the_cpu(with_service):
-    async def body(service):
-        service.start_gpu_worker()
-        await service.gpu_worker_alive()
-        service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
-        service.kill()  # the first, which is the GPU's
-        done = await service.measured(found)
-        assert (done.state, done.error) == ("done", None)
-        assert NO_GPU in (await service.propagations.report(done.id)).notes
-
-    with_service(body, gpu_multiply_adds=1, heartbeat_seconds=0.5)
-
-
-def test_without_a_gpu_worker_large_work_is_done_on_the_cpu_and_says_so(with_service):
-    async def body(service):
-        service.start()
-        done = await service.measured(await ordered(service))
-        assert NO_GPU in (await service.propagations.report(done.id)).notes
-
-    with_service(body, gpu_multiply_adds=1)
-
-
-def test_a_gpu_that_is_asked_for_must_be_there(with_service):
-    async def body(service):
-        with pytest.raises(NoGpuWorker, match="asks for one"):
-            await ordered(service, order=Order(device="cuda"))
-
-    with_service(body)

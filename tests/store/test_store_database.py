@@ -42,6 +42,19 @@ def test_the_file_is_in_wal_mode(settings):
     connection.close()
 
 
+@SQLITE
+def test_a_connection_caches_few_pages(settings):
+    async def body() -> int:
+        engine = database.connect(settings)
+        async with engine.connect() as connection:
+            found = await connection.exec_driver_sql("PRAGMA cache_size")
+        await engine.dispose()
+        return found.scalar()
+
+    database.migrate(settings)
+    assert asyncio.run(body()) == -256
+
+
 def test_the_data_folder_is_its_owners_alone(settings):
     database.migrate(settings)
     assert settings.data_dir.stat().st_mode & 0o077 == 0
