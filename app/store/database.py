@@ -29,7 +29,7 @@ WRITING: Final = 0x696E6975
 # WAL: readers never wait for the writer. FULL: an accepted job survives a power cut, which
 # NORMAL does not promise in WAL. The busy time-out rides out the other processes' commits.
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-PAGES_KIB: Final = 256  # SQLite's own 2,000 in each of a worker's connections are 20 MB
+PAGES_KIB: Final = 256  # for each connection, of which a worker has eight; SQLite's own is 2,000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
