@@ -100,6 +100,7 @@ class PhasePage {
     const awake = new Set(this.charts.filter((chart) => chart.live).map((chart) => chart.key));
     this.results.replaceChildren(...page.querySelector("[data-results]").childNodes);
     this.results.removeAttribute("aria-busy");
+    document.querySelector("[data-intro]").textContent = page.querySelector("[data-intro]").textContent;
     for (const name of ["sw", "sb"]) {
       const field = this.form.elements[name];
       if (document.activeElement !== field) field.value = page.querySelector(`[name=${name}]`).value;

@@ -43,6 +43,7 @@ def test_another_activation_shows_at_once_and_stands_in_the_address(opened):
     page = opened(CHAOTIC)
     page.get_by_label("Activation").select_option("ReLU")
     expect(page.locator("#plane h2")).to_contain_text("Phases of ReLU")
+    expect(page.locator("[data-intro]")).to_contain_text("of ReLU layers")
     expect(page).to_have_url("/phase?act=ReLU&sw=1.3&sb=0.05")
     expect(page.locator("[data-live]")).to_contain_text("Ordered")
 

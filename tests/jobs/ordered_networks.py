@@ -15,3 +15,11 @@ async def ordered(service, content=MLP, *, name="net.yaml", order=ORDER, **files
     kept = {"weights": None, "inputs": None, **files}
     asked = Asked(network=network, order=order, **kept)
     return await service.submitter.propagate(asked)
+
+
+async def under_way(service):
+    """A long measurement that has told of its first pass."""
+    order = Order(schemes=("torch_default",), seeds=24, batch=64)
+    found = await ordered(service, DEEP, order=order)
+    await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
+    return found

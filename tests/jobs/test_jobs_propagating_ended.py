@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ordered_networks import DEEP, ordered
+from ordered_networks import DEEP, ordered, under_way
 
 from app.core.propagation import Order
 from app.errors import NoGpuWorker
@@ -27,9 +27,7 @@ def test_a_cancelled_measurement_ends_with_its_child(with_service):
 def test_a_child_that_is_killed_once_is_replaced(with_service):
     async def body(service):
         service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
+        found = await under_way(service)
         service.kill_a_child()
         done = await service.measured(found)
         assert (done.state, done.error, done.attempt) == ("done", None, 1)
@@ -40,9 +38,7 @@ def test_a_child_that_is_killed_once_is_replaced(with_service):
 def test_a_measurement_whose_worker_dies_is_done_once_by_the_next(with_service):
     async def body(service):
         service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
+        found = await under_way(service)
         service.kill()
         service.start()
         done = await service.measured(found)
@@ -75,9 +71,7 @@ def test_what_waits_for_a_gpu_worker_that_died_is_measured_on_the_cpu(with_servi
         service.start_gpu_worker()
         await service.gpu_worker_alive()
         service.start()
-        order = Order(schemes=("torch_default",), seeds=24, batch=64)
-        found = await ordered(service, DEEP, order=order)
-        await service.measured(found, lambda now: now.step == "measuring" and now.done > 0)
+        found = await under_way(service)
         service.kill()  # the first, which is the GPU's
         done = await service.measured(found)
         assert (done.state, done.error) == ("done", None)

@@ -1,6 +1,5 @@
 """Honest files that torch writes: names, groups, places, modules."""
 
-import io
 import os
 import pickle
 from collections import OrderedDict
@@ -8,10 +7,10 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from opened_uploads import Upload
 
-from app.core.checkpoint import StoredTensor
-from app.errors import EmptyFile, Malformed, NotACheckpoint
-from app.readers.checkpoints import Mapped, open_checkpoint, value_dtype, values
+from app.errors import NotACheckpoint
+from app.readers.checkpoints import open_checkpoint, value_dtype
 from tests.corpus.archives import FOUR, entry, legacy, safetensors, torch_zip
 from tests.corpus.pickling import dict_, integer, pickled, tensor, text, tuple_
 
@@ -21,41 +20,6 @@ DTYPES = [
     *(torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.float8_e4m3fn),
     *(torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz, torch.float8_e8m0fnu),
 ]
-
-
-class Upload:
-    """A saved object, opened."""
-
-    def __init__(self, folder, raw):
-        self.path = folder / "upload"
-        self.path.write_bytes(raw)
-        with self.path.open("rb") as file:
-            self.checkpoint = open_checkpoint(file.fileno())
-            self.mapped = Mapped(file.fileno())
-        self.tensors = self.checkpoint.tensors
-        self.names = [t.name for t in self.tensors]
-        self.groups = {t.name: t.group for t in self.tensors}
-
-    def __getitem__(self, name):
-        return next(t for t in self.tensors if t.name == name)
-
-    def values(self, name):
-        return values(self.mapped, self[name])
-
-
-@pytest.fixture
-def upload(tmp_path):
-    return lambda raw: Upload(tmp_path, raw)
-
-
-@pytest.fixture
-def saved(tmp_path):
-    def save(held, **how):
-        file = io.BytesIO()
-        torch.save(held, file, **how)
-        return Upload(tmp_path, file.getvalue())
-
-    return save
 
 
 def _bytes(value):
@@ -287,44 +251,6 @@ def test_a_folder_is_refused(tmp_path):
     with pytest.raises(NotACheckpoint, match="not a regular file"):
         open_checkpoint(folder)
     os.close(folder)
-
-
-def test_an_empty_file_cannot_be_mapped(tmp_path):
-    (tmp_path / "empty").touch()
-    with (tmp_path / "empty").open("rb") as file, pytest.raises(EmptyFile):
-        Mapped(file.fileno())
-
-
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"offset": 10**9},
-        {"offset": -4},
-        {"shape": (10**6,)},
-        {"shape": (2**62, 2**62), "strides": (0, 0)},
-        {"strides": (2**61,)},
-        {"strides": (-1,)},
-        {"shape": (4, 4)},
-        {"shape": (1,) * 70, "strides": (1,) * 70},
-        {"dtype": "object"},
-    ],
-    ids=str,
-)
-def test_a_forged_tensor_never_reads_outside_the_file(saved, lie):
-    file = saved({"w": torch.ones(4)})
-    honest = {
-        name: getattr(file["w"], name)
-        for name in ("index", "name", "group", "dtype", "shape", "strides", "offset")
-    }
-    with pytest.raises(Malformed):
-        values(file.mapped, StoredTensor(**(honest | lie)))
-
-
-def test_advice_about_reading_ahead_is_taken_at_any_offset(saved):
-    file = saved({"w": torch.ones(10_000)})
-    file.mapped.will_need(file["w"].offset, 10**9)
-    file.mapped.done_with(file["w"].offset, 4000)
-    assert file.values("w").sum() == 10_000
 
 
 @pytest.mark.parametrize("length", [0x0280, 0x0480, 0x1F8B, 0x4D5A])

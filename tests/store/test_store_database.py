@@ -26,6 +26,19 @@ def test_the_migrations_make_exactly_the_tables(settings):
     engine.dispose()
 
 
+def test_the_migrations_make_the_tables_of_measurements_and_seeds(settings):
+    database.migrate(settings)
+    engine = database.connect(settings)
+
+    async def names():
+        async with engine.connect() as connection:
+            found = await connection.run_sync(lambda c: sa.inspect(c).get_table_names())
+        await engine.dispose()
+        return found
+
+    assert {"networks", "propagations", "seeds"} <= set(asyncio.run(names()))
+
+
 @SQLITE
 def test_migrating_twice_changes_nothing(settings):
     database.migrate(settings)

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 
 from app.core.graph import Inventory
 from app.core.meanfield.step import WeightMoments
 from app.core.plans import Choice, Plan
 from app.core.propagation import SCHEMA, Architecture, Order, PropagationReport
 from app.errors import NotFound
-from app.store import database
 from app.store.facts import Failure
 from app.store.propagations import Asked, Propagations
 
@@ -298,16 +295,3 @@ def test_a_queue_that_refuses_leaves_no_measurement(on_order):
         assert await kept.find(asked.id) is None
 
     on_order(body)
-
-
-def test_the_migration_makes_both_tables(settings):
-    database.migrate(settings)
-    engine = database.connect(settings)
-
-    async def names():
-        async with engine.connect() as connection:
-            found = await connection.run_sync(lambda c: sa.inspect(c).get_table_names())
-        await engine.dispose()
-        return found
-
-    assert {"networks", "propagations"} <= set(asyncio.run(names()))

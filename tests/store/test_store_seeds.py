@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-import sqlalchemy as sa
 
 from app.core.report import SCHEMA, Overview, Source, Summary
 from app.errors import NotFound, NotReady
-from app.store import database
 from app.store.facts import Failure, Measured, Part
 from app.store.seeds import Seeds
 
@@ -151,16 +147,3 @@ def test_a_queue_that_refuses_leaves_no_search(on_report):
         assert await seeds.find(run) is None
 
     on_report(body)
-
-
-def test_the_migration_makes_the_table(settings):
-    database.migrate(settings)
-    engine = database.connect(settings)
-
-    async def names():
-        async with engine.connect() as connection:
-            found = await connection.run_sync(lambda c: sa.inspect(c).get_table_names())
-        await engine.dispose()
-        return found
-
-    assert "seeds" in asyncio.run(names())
